@@ -1,0 +1,134 @@
+"""Open a notebook in JupyterLab, run it, and work its widgets.
+
+An explorer is the cell in which it stands; every helper takes a Playwright page or such a cell.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+PATIENCE = 90_000  # milliseconds
+
+READY = """() => {
+  const panel = window.jupyterapp?.shell.currentWidget;
+  const kernel = panel?.sessionContext?.session?.kernel;
+  return Boolean(panel?.context?.isReady && panel.sessionContext.isReady
+                 && kernel?.connectionStatus === "connected" && kernel.status === "idle"); }"""
+WATCH = """() => { window.kernelErrors = [];
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  kernel.iopubMessage.connect((_, message) => {
+    const { ename, evalue } = message.content;
+    if (message.header.msg_type === "error") window.kernelErrors.push(`${ename}: ${evalue}`);
+  }); }"""
+RUN_ALL = """async () => {
+  const cells = window.jupyterapp.shell.currentWidget.content.widgets;
+  await window.jupyterapp.commands.execute("notebook:run-all-cells");
+  const filled = cell => cell.model.type === "code" && cell.model.sharedModel.getSource().trim();
+  return cells.filter(filled)
+    .map(cell => cell.model.executionCount); }"""
+THEME = """name => window.jupyterapp.commands.execute("apputils:change-theme", { theme: name })"""
+CHANGED = """([cell, selector, old]) => {
+  const now = cell.querySelector(selector)?.getAttribute("d");
+  return window.kernelErrors.length || (now && now !== old); }"""
+
+
+def open_notebook(page: Any, lab: SimpleNamespace, name: str) -> None:
+    """Load a notebook of the lab's folder and wait for its kernel."""
+    page.goto(f"{lab.url}/lab/tree/{name}?token={lab.token}&reset")
+    page.wait_for_function(READY, timeout=PATIENCE)
+    page.evaluate(WATCH)
+
+
+def run_all(page: Any) -> None:
+    """Run every cell; fails on an error in a cell or a callback, and on a cell left out."""
+    counts = page.evaluate(RUN_ALL)
+    settle(page)
+    assert counts == list(range(1, len(counts) + 1)), f"cells that did not run: {counts}"
+
+
+def settle(page: Any) -> None:
+    """Wait until the kernel is idle; fails on an error of a cell or a callback since the start."""
+    page.wait_for_function(READY, timeout=PATIENCE)
+    errors = page.evaluate("window.kernelErrors")
+    assert not errors, errors
+
+
+def take_errors(page: Any) -> list[str]:
+    """The idle kernel's errors so far, forgotten from now on: for tests that provoke one."""
+    page.wait_for_function(READY, timeout=PATIENCE)
+    return page.evaluate("() => window.kernelErrors.splice(0)")
+
+
+def use_theme(page: Any, name: str) -> None:
+    """`JupyterLab Light` or `JupyterLab Dark`."""
+    page.evaluate(THEME, name)
+    light = str(name.endswith("Light")).lower()
+    page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
+
+
+def explorer(page: Any, text: str) -> Any:
+    """The cell whose source or output contains `text`."""
+    return page.locator(".jp-Notebook .jp-Cell").filter(has_text=text)
+
+
+def output(cell: Any) -> Any:
+    """Where a cell shows its results."""
+    return cell.locator(".jp-Cell-outputWrapper")
+
+
+def picture(cell: Any, path: Path) -> None:
+    """A screenshot of what a cell shows."""
+    output(cell).scroll_into_view_if_needed()
+    output(cell).screenshot(path=path)
+
+
+def figure_data(cell: Any, trace: int = 0) -> list[float]:
+    """The ordinates that a plotly figure shows now."""
+    return cell.locator(".js-plotly-plot").evaluate(
+        "(gd, trace) => Array.from(gd._fullData[trace].y)", trace
+    )
+
+
+def wait_for_new_data(page: Any, cell: Any, old: list[float], trace: int = 0) -> list[float]:
+    """The figure's ordinates once they differ from `old`."""
+    changed = """([cell, old, trace]) => {
+      const y = cell.querySelector(".js-plotly-plot")?._fullData?.[trace]?.y;
+      return window.kernelErrors.length || (y && old.some((value, i) => value !== y[i])); }"""
+    page.wait_for_function(changed, arg=[cell.element_handle(), old, trace])
+    settle(page)
+    return figure_data(cell, trace)
+
+
+def drawn(cell: Any, selector: str) -> str:
+    """The path that an SVG element of our own widgets draws."""
+    return cell.locator(selector).first.get_attribute("d")
+
+
+def wait_for_new_path(page: Any, cell: Any, selector: str, old: str) -> str:
+    """The SVG path once it differs from `old` and has come to rest."""
+    page.wait_for_function(CHANGED, arg=[cell.element_handle(), selector, old])
+    settle(page)
+    before, now = None, drawn(cell, selector)
+    while before != now:
+        page.wait_for_timeout(150)
+        before, now = now, drawn(cell, selector)
+    return now
+
+
+def centre(locator: Any) -> tuple[float, float]:
+    """Where an element is on the screen, scrolled into view."""
+    locator.scroll_into_view_if_needed()
+    box = locator.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(page: Any, handle: Any, right: float, down: float, *, release: bool = True) -> None:
+    """Press on an element, move in ten steps, and let go."""
+    x, y = centre(handle)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + right, y + down, steps=10)
+    if release:
+        page.mouse.up()

@@ -1,0 +1,52 @@
+"""`toolkit bench NAME`: measured ratios, printed and written as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolkit.commands.output import write_report
+from toolkit.errors import UserError
+
+
+@dataclass(frozen=True)
+class Propagation:
+    """Time the latent recurrence in all its forms, as multiples of one pass over the array."""
+
+    json: Path | None = None
+    """Also write the measurements to this file."""
+    repetitions: int = 20
+    """Interleaved repetitions of each case."""
+    horizons: tuple[int, ...] = (10, 100, 500, 2000)
+    """Lengths of the recurrence."""
+    batch: int = 256
+    """Trajectories at once."""
+    modes: int = 256
+    """Complex modes."""
+
+    def run(self) -> int:
+        """Print each horizon as soon as it is measured."""
+        from toolkit.bench.propagation import measure
+        from toolkit.bench.timing import Row, report
+
+        for name in ("repetitions", "batch", "modes"):
+            if getattr(self, name) < 1:
+                raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
+        if not self.horizons or min(self.horizons) < 1:
+            raise UserError(f"`horizons` must be numbers from 1 on, got {self.horizons}.")
+        if self.json and not self.json.parent.is_dir():
+            raise UserError(f"`json` must lie in an existing folder, got {self.json}.")
+
+        def show(rows: list[Row]) -> None:
+            print(f"{rows[0].reference:42s} {1000 * rows[0].reference_seconds:10.2f} ms")
+            for row in rows:
+                print(f"{row.case:42s} {1000 * row.seconds:10.2f} ms  ratio {row.ratio:6.2f}")
+
+        measured, notes = measure(
+            self.horizons, batch=self.batch, modes=self.modes, repetitions=self.repetitions,
+            on_horizon=show,
+        )  # fmt: skip
+        print("\n".join(notes))
+        if self.json:
+            write_report(self.json, report(measured, notes))
+        return 0

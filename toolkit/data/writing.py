@@ -1,0 +1,87 @@
+"""Writing D4RL's HDF5 layout so that a file is either whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from toolkit.data.arrays import RawArrays
+from toolkit.data.dataset import Dataset
+from toolkit.data.hdf5 import VALID_NEXT
+from toolkit.errors import UserError
+
+Attribute = str | int | float | bool
+
+
+def write_d4rl(
+    path: str | Path,
+    dataset: Dataset | RawArrays,
+    metadata: Mapping[str, Attribute] | None = None,
+) -> Path:
+    """Write D4RL's layout, gzip-compressed, and return the path.
+
+    A dataset's source goes into the attributes `dataset`, `env`, `dt`, `history` and
+    `source_sha256`, which `load` reads back; `metadata` is added to them. The file appears under
+    its name only when it is complete.
+
+    Raises:
+        UserError: the folder is missing or read-only, or the disk is full.
+    """
+    path = Path(path)
+    arrays, attributes = _from_dataset(dataset) if isinstance(dataset, Dataset) else _as_is(dataset)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    try:
+        draft.write_bytes(_encode(arrays, {**attributes, **(metadata or {})}))
+        os.replace(draft, path)
+    except OSError as error:
+        raise UserError(f"{path}: the file could not be written ({error.strerror}).") from None
+    finally:
+        with contextlib.suppress(OSError):  # nothing was written, or nothing is left
+            draft.unlink()
+    return path
+
+
+def _encode(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Attribute]) -> memoryview:
+    """The whole file in memory, because a full disk would crash HDF5 and Python with it."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        for key, array in arrays.items():
+            file.create_dataset(key, data=array, compression="gzip", shuffle=True)
+        file.attrs.update(attributes)
+    return buffer.getbuffer()
+
+
+def _from_dataset(dataset: Dataset) -> tuple[dict[str, np.ndarray], dict[str, Attribute]]:
+    arrays = {
+        "observations": dataset.observations,
+        "actions": dataset.actions,
+        "rewards": dataset.rewards,
+        "next_observations": dataset.next_observations,
+        "terminals": dataset.terminal,
+        "timeouts": dataset.timeout,
+        VALID_NEXT: dataset.valid_next,
+    }
+    source = dataset.source
+    attributes = {
+        "dataset": source.name,
+        "env": source.env,
+        "dt": source.dt,
+        "source_sha256": source.sha256,
+        "history": json.dumps(source.history),
+    }
+    known = {key: value for key, value in attributes.items() if value is not None}
+    return {key: np.asarray(array) for key, array in arrays.items()}, known
+
+
+def _as_is(raw: RawArrays) -> tuple[dict[str, np.ndarray], dict[str, Attribute]]:
+    arrays = dict(raw.stored)
+    if raw.valid_next is not None:
+        arrays[VALID_NEXT] = raw.valid_next
+    return arrays, {"dataset": raw.name, **raw.attributes}

@@ -1,0 +1,138 @@
+"""Fitting a latent dynamics model to windows: the same for every model that is compared."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import optax
+from jaxtyping import Array, Int
+
+from toolkit.data import Dataset, Window, WindowSampler
+from toolkit.dynamics.interface import AbstractDynamics, Heads
+from toolkit.dynamics.losses import dynamics_terms
+from toolkit.errors import UserError
+from toolkit.training.learner import AbstractLearner, Metrics
+from toolkit.types import Key
+
+
+class DynamicsState(eqx.Module):
+    """A model, its optimiser and the number of updates so far."""
+
+    model: AbstractDynamics
+    opt_state: Any
+    update_count: Int[Array, ""]
+
+
+class AbstractDynamicsLearner(AbstractLearner):
+    """Adam on Eq. 7 over random windows of normalised data; subclasses say which model."""
+
+    horizon: eqx.AbstractVar[int]
+    decoded_steps: eqx.AbstractVar[int]
+    reencode_every: eqx.AbstractVar[int]
+    batch_size: eqx.AbstractVar[int]
+    learning_rate: eqx.AbstractVar[float]
+    num_updates: eqx.AbstractVar[int]
+    reward_weight: eqx.AbstractVar[float]
+    consistency_weight: eqx.AbstractVar[float]
+    weight_decay: eqx.AbstractVar[float]
+    max_gradient_norm: eqx.AbstractVar[float]
+
+    @abstractmethod
+    def build(self, heads_of: Any, obs_dim: int, action_dim: int, *, key: Key) -> AbstractDynamics:
+        """The untrained model. `heads_of(latent_dim, hidden, key)` makes the shared heads."""
+
+    def prepare(self, dataset: Dataset) -> WindowSampler:
+        if self.batch_size < 1:
+            raise UserError(f"`batch_size` must be at least 1, got {self.batch_size}.")
+        if self.decoded_steps < 1:
+            raise UserError(f"`decoded_steps` must be at least 1, got {self.decoded_steps}.")
+        if self.reencode_every < 0 or (self.reencode_every and self.horizon % self.reencode_every):
+            raise UserError(
+                f"`reencode_every` must be 0 or divide `horizon` {self.horizon}, "
+                f"got {self.reencode_every}."
+            )
+        return WindowSampler(dataset, self.horizon)
+
+    def init(self, dataset: Dataset, *, key: Key) -> DynamicsState:
+        def heads_of(latent_dim: int, hidden: int, key: Key) -> Heads:
+            return Heads(
+                dataset.obs_dim, latent_dim, hidden=hidden, key=key,
+                reward_mean=float(dataset.rewards.mean()),
+                reward_std=max(float(dataset.rewards.std()), 1e-3),
+            )  # fmt: skip
+
+        model = self.build(heads_of, dataset.obs_dim, dataset.action_dim, key=key)
+        opt_state = self.optimiser().init(eqx.filter(model, eqx.is_inexact_array))
+        return DynamicsState(model, opt_state, jnp.zeros((), jnp.int32))
+
+    def sample(self, sampler: WindowSampler, *, key: Key) -> Window:
+        return sampler.sample(self.batch_size, key=key)
+
+    def update(
+        self, state: DynamicsState, batch: Window, *, key: Key
+    ) -> tuple[DynamicsState, Metrics]:
+        steps = self.choose_steps(key)
+        (_, metrics), grads = eqx.filter_value_and_grad(self.loss, has_aux=True)(
+            state.model, batch, steps
+        )
+        params = eqx.filter(state.model, eqx.is_inexact_array)
+        with jax.numpy_dtype_promotion("standard"):  # Adam's bias correction mixes int and float
+            updates, opt_state = self.optimiser().update(grads, state.opt_state, params)
+        model = eqx.apply_updates(state.model, updates)
+        return DynamicsState(model, opt_state, state.update_count + 1), metrics
+
+    def loss(
+        self, model: AbstractDynamics, batch: Window, steps: Int[Array, " piece"]
+    ) -> tuple[Array, Metrics]:
+        """Eq. 7 with its weights, and each term by name."""
+        terms = dynamics_terms(model, batch, steps)
+        total = (
+            terms.prediction
+            + self.reward_weight * terms.reward
+            + self.consistency_weight * terms.consistency
+        )
+        return total, {
+            "loss/total": total,
+            "loss/prediction": terms.prediction,
+            "loss/reward": terms.reward,
+            "loss/consistency": terms.consistency,
+        }
+
+    def choose_steps(self, key: Key) -> Int[Array, " piece"]:
+        """Evenly spaced steps of a piece with a random offset, so that each is met equally often.
+
+        Where the window has several pieces their last step is always among them.
+        """
+        length = self.reencode_every or self.horizon
+        pieces = self.horizon // length
+        if pieces == 1:
+            return _spread(length, self.decoded_steps, key)
+        if length == 1:
+            return jnp.ones(1, jnp.int32)
+        inner = _spread(length - 1, max(1, self.decoded_steps // pieces - 1), key)
+        return jnp.append(inner, length)
+
+    def optimiser(self) -> optax.GradientTransformation:
+        """Adam with decoupled weight decay, a short warm-up and a cosine to 1 % of the rate."""
+        warmup = min(100, max(1, self.num_updates // 10))
+        rate = optax.warmup_cosine_decay_schedule(
+            0.0, self.learning_rate, warmup, max(self.num_updates, warmup + 1),
+            0.01 * self.learning_rate,
+        )  # fmt: skip
+        return optax.chain(
+            optax.clip_by_global_norm(self.max_gradient_norm),
+            optax.adamw(rate, weight_decay=self.weight_decay),
+        )
+
+
+def _spread(length: int, count: int, key: Key) -> Int[Array, " steps"]:
+    """About `count` of the steps 1…length, evenly spaced, with a random offset."""
+    stride = -(-length // min(count, length))
+    count = length // stride
+    offset = jr.randint(key, (), 0, length - (count - 1) * stride)
+    return 1 + offset + stride * jnp.arange(count)

@@ -1,0 +1,91 @@
+"""The losses of Eq. 7, each a function of one batch of windows. Source: arXiv:2306.11941 §3.3."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from toolkit.data import Window
+from toolkit.dynamics.interface import AbstractDynamics
+from toolkit.nn import mean_square
+from toolkit.types import Scalar
+
+
+class Unrolled(eqx.Module):
+    """A batch unrolled in the latent and looked at on some of its steps.
+
+    Shapes: time first, then batch; `steps` counts from 1.
+    """
+
+    latents: Float[Array, "steps batch latent"]
+    obs: Float[Array, "steps batch obs"]
+    steps: Int[Array, " steps"]
+
+
+class DynamicsTerms(eqx.Module):
+    """The three terms of Eq. 7, each a mean over steps, batch and coordinates."""
+
+    prediction: Scalar
+    reward: Scalar
+    consistency: Scalar
+
+
+def unroll(model: AbstractDynamics, window: Window, steps: Int[Array, " piece"]) -> Unrolled:
+    """All latent states of each piece in one pass, decoded on the chosen `steps` only.
+
+    A piece is `model.reencode_every` steps long, or the whole window where that is 0; `steps`
+    are counted inside a piece, ascending. Where there are several pieces the last step must be
+    among them, since the next piece starts from its decoded state.
+
+    The recurrence is cheap and the decoder is not, so a few random steps of many windows teach
+    more per second than every step of a few.
+    """
+    horizon = len(window.action)
+    length = model.reencode_every or horizon
+    kept = model.correction(steps.astype(jnp.float32))
+
+    def piece(obs: Array, actions: Array):
+        start = jax.vmap(model.encode)(obs)
+        latents = jax.vmap(model.advance, in_axes=(0, 1), out_axes=1)(start, actions)[steps - 1]
+        missing = obs - jax.vmap(model.decode)(start)
+        decoded = jax.vmap(jax.vmap(model.decode))(latents) + kept[:, None] * missing[None]
+        return decoded[-1], (latents, decoded)
+
+    actions = window.action.reshape(horizon // length, length, *window.action.shape[1:])
+    _, (latents, decoded) = lax.scan(piece, window.obs[0], actions)
+    chosen = jnp.arange(0, horizon, length)[:, None] + steps[None]
+    flat = lambda x: x.reshape(-1, *x.shape[2:])
+    return Unrolled(flat(latents), flat(decoded), flat(chosen))
+
+
+def prediction_loss(unrolled: Unrolled, window: Window) -> Scalar:
+    """L_pred: mean square of d(x̂_{t+k}) − s_{t+k}, in squared standard deviations."""
+    return mean_square(unrolled.obs - window.obs[unrolled.steps])
+
+
+def reward_loss(model: AbstractDynamics, unrolled: Unrolled, window: Window) -> Scalar:
+    """L_rew: mean square of R(x̂_{t+k}) − r_{t+k−1}, in squared standard deviations."""
+    predicted = jax.vmap(jax.vmap(model.heads.reward))(unrolled.latents)
+    error = predicted - window.reward[unrolled.steps - 1]
+    return mean_square(error / lax.stop_gradient(model.heads.reward_std))
+
+
+def consistency_loss(model: AbstractDynamics, unrolled: Unrolled, window: Window) -> Scalar:
+    """L_cons: mean square of x̂_{t+k} − g(s_{t+k}); gradients reach both sides, as in Eq. 7."""
+    target = jax.vmap(jax.vmap(model.encode))(window.obs[unrolled.steps])
+    return mean_square(unrolled.latents - target)
+
+
+def dynamics_terms(
+    model: AbstractDynamics, window: Window, steps: Int[Array, " piece"]
+) -> DynamicsTerms:
+    """Every term of Eq. 7 on a batch of windows; `steps` as for `unroll`."""
+    unrolled = unroll(model, window, steps)
+    return DynamicsTerms(
+        prediction_loss(unrolled, window),
+        reward_loss(model, unrolled, window),
+        consistency_loss(model, unrolled, window),
+    )

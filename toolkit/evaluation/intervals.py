@@ -1,0 +1,56 @@
+"""Aggregates over runs and tasks, and how sure they are. Source: arXiv:2108.13264.
+
+Scores are `(runs, tasks)`: one row per seed, one column per task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+
+from toolkit.errors import UserError
+
+Scores = Float[np.ndarray, "runs tasks"]
+
+
+def interquartile_mean(scores: Scores) -> float:
+    """IQM: the mean of what is left of all entries without a quarter, rounded down, at each end."""
+    entries = np.sort(scores, axis=None)
+    cut = entries.size // 4
+    return float(entries[cut : entries.size - cut].mean())
+
+
+def optimality_gap(scores: Scores, target: float = 1.0) -> float:
+    """How far scores fall short of `target` on average; what lies beyond it counts as reached."""
+    return float(target - np.minimum(scores, target).mean())
+
+
+def bootstrap_interval(
+    scores: Scores,
+    aggregate: Callable[[Scores], float] = interquartile_mean,
+    *,
+    confidence: float = 0.95,
+    num_samples: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Percentile interval of an aggregate by the stratified bootstrap.
+
+    Runs are drawn with replacement within each task on its own; the tasks are fixed.
+
+    Raises:
+        UserError: `scores` is empty or not finite, or an argument is out of range.
+    """
+    if scores.size == 0 or not np.isfinite(scores).all():
+        raise UserError(f"`scores` must be finite numbers, at least one, got {scores}.")
+    if not 0 < confidence < 1 or num_samples < 1:
+        raise UserError(
+            "`confidence` must lie between 0 and 1 and `num_samples` be at least 1, got "
+            f"{confidence} and {num_samples}."
+        )
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(scores), size=(num_samples, *scores.shape))
+    samples = [aggregate(np.take_along_axis(scores, rows, axis=0)) for rows in drawn]
+    low, high = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)

@@ -1,0 +1,27 @@
+"""Figures: data in, plotly figure out. Nothing here shows, saves or trains anything."""
+
+from toolkit.figures.ablation import ablation_figure
+from toolkit.figures.dataset import dataset_figure
+from toolkit.figures.eigenplane import eigenplane_figure
+from toolkit.figures.response import aliasing_figure, impulse_figure, zero_order_hold_figure
+from toolkit.figures.rollout import error_by_horizon_figure, rollout_figure
+from toolkit.figures.spectrum import generator_figure, initialisation_figure, spectrum_figure
+from toolkit.figures.theme import TEMPLATE, themed
+from toolkit.figures.training import training_figure
+
+__all__ = [
+    "TEMPLATE",
+    "ablation_figure",
+    "aliasing_figure",
+    "dataset_figure",
+    "eigenplane_figure",
+    "error_by_horizon_figure",
+    "generator_figure",
+    "impulse_figure",
+    "initialisation_figure",
+    "rollout_figure",
+    "spectrum_figure",
+    "themed",
+    "training_figure",
+    "zero_order_hold_figure",
+]

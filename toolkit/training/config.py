@@ -1,0 +1,179 @@
+"""What a run is: everything that decides its numbers, as plain values."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.data import Dataset
+from toolkit.errors import UserError
+from toolkit.registry import find_model
+from toolkit.training.learner import AbstractLearner
+
+TEST_FRACTION = 0.2
+SPLIT_SEED = 0
+DEFAULT_DATA = "toolkit/pendulum"
+CHUNK_UPDATES = 50
+_LARGEST = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """Which dataset a run was trained on. `location` is what `toolkit.data.load` is given."""
+
+    location: str
+    name: str
+    sha256: str | None
+    num_transitions: int
+    obs_dim: int
+    action_dim: int
+    env: str | None
+    dt: float | None
+    history: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """Name, rows and the first digits of the content's hash."""
+        digits = self.sha256[:12] if self.sha256 else "unknown"
+        return f"{self.name} ({self.num_transitions} rows, SHA-256 {digits})"
+
+    @classmethod
+    def of(cls, dataset: Dataset, location: str) -> DataRecord:
+        """The record of a loaded dataset; a file's location becomes absolute."""
+        source = dataset.source
+        where = str(Path(location).resolve()) if Path(location).exists() else location
+        return cls(
+            where, source.name, source.sha256, dataset.num_transitions, dataset.obs_dim,
+            dataset.action_dim, source.env, source.dt, source.history,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Model, hyperparameters, data, split and seeds of a run. `env` is a passport's record."""
+
+    model: str
+    hyperparameters: dict[str, Any]
+    data: DataRecord
+    seeds: tuple[int, ...]
+    chunk_updates: int = CHUNK_UPDATES
+    test_fraction: float = TEST_FRACTION
+    split_seed: int = SPLIT_SEED
+    env: dict[str, str | None] | None = None
+
+    @property
+    def num_updates(self) -> int:
+        """Length of the run, in updates."""
+        return self.hyperparameters["num_updates"]
+
+    def learner(self) -> AbstractLearner:
+        """The learner with this run's hyperparameters.
+
+        Raises:
+            UserError: the model or a hyperparameter is unknown to this version.
+        """
+        kind = find_model(self.model).load()
+        unknown = set(self.hyperparameters) - {field.name for field in dataclasses.fields(kind)}
+        if unknown:
+            raise UserError(f"{self.model} has no hyperparameter {', '.join(sorted(unknown))}.")
+        return kind(**self.hyperparameters)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; the inverse of `from_json`."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> RunConfig:
+        """Rebuild a configuration; keys that are not its fields are left aside."""
+        known = {field.name: values[field.name] for field in dataclasses.fields(cls)}
+        data = dict(known["data"])
+        data["history"] = tuple(data["history"])
+        known |= {"data": DataRecord(**data), "seeds": tuple(known["seeds"])}
+        return cls(**known)
+
+    def difference(self, stored: RunConfig) -> str | None:
+        """The first setting in which a stored run differs, in words; none if it is the same run.
+
+        Data are the same if their content is, wherever they lie.
+        """
+        if (self.data.sha256, self.data.num_transitions) != (
+            stored.data.sha256,
+            stored.data.num_transitions,
+        ):
+            return f"`data` is {self.data.label} here but {stored.data.label} there"
+        here, there = _identity(self), _identity(stored)
+        for name in {**there, **here}:
+            if here.get(name) != there.get(name):
+                return f"`{name}` is {here.get(name)!r} here but {there.get(name)!r} there"
+        return None
+
+    def command(self, out: Path) -> str:
+        """The command that continues this run in the folder `out`."""
+        defaults = dataclasses.asdict(find_model(self.model).load()())
+        words = ["toolkit", "train", self.model, "--data", self.data.location, "--out", str(out)]
+        words += ["--seeds", ",".join(map(str, self.seeds))]
+        if self.env:
+            words += ["--env", str(self.env["id"])]
+        if self.chunk_updates != CHUNK_UPDATES:
+            words += ["--chunk-updates", str(self.chunk_updates)]
+        for name, value in self.hyperparameters.items():
+            if value != defaults[name]:
+                words += [f"--{name.replace('_', '-')}", str(value)]
+        return shlex.join([*words, "--resume"])
+
+
+def _identity(config: RunConfig) -> dict[str, Any]:
+    """Flat name → value of everything but the data that decides a run's numbers."""
+    return {
+        "model": config.model,
+        "seeds": ",".join(map(str, config.seeds)),
+        "env": config.env["id"] if config.env else None,
+        "chunk_updates": config.chunk_updates,
+        "test_fraction": config.test_fraction,
+        "split_seed": config.split_seed,
+        **config.hyperparameters,
+    }
+
+
+def check_numbers(learner: AbstractLearner) -> None:
+    """Refuse hyperparameters that cannot be meant, by the kind of their default.
+
+    Whole numbers whose default is positive count something, so they are at least one; only of an
+    interval, `…_every`, 0 means never. No number is NaN or infinite, and nothing becomes negative
+    whose default is not.
+
+    Raises:
+        UserError: naming the hyperparameter, what was needed and what came.
+    """
+    for field in dataclasses.fields(learner):
+        value, default = getattr(learner, field.name), field.default
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            continue
+        if not math.isfinite(value) or value > _LARGEST:
+            raise UserError(f"`{field.name}` must be a finite number below 2³¹, got {value}.")
+        counts = isinstance(default, int) and default >= 1 and not field.name.endswith("_every")
+        if counts and value < 1:
+            raise UserError(f"`{field.name}` must be at least 1, got {value}.")
+        if isinstance(default, (int, float)) and default >= 0 > value:
+            raise UserError(f"`{field.name}` must not be negative, got {value}.")
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """`0,1,2` as integers.
+
+    Raises:
+        UserError: not a list of different whole numbers below 2³² joined by commas.
+    """
+    words = [word.strip() for word in text.split(",")]
+    good = all(re.fullmatch(r"\d{1,10}", word) and int(word) < 2**32 for word in words)
+    if not good or len(set(map(int, words))) != len(words):
+        raise UserError(
+            "`seeds` must be different whole numbers joined by commas, such as 0,1,2, got "
+            f"{text!r}."
+        )
+    return tuple(map(int, words))

@@ -1,0 +1,93 @@
+"""Everything a run needs before its first update, checked before anything is written."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+
+from toolkit.data import Dataset, Normaliser, load, split_episodes
+from toolkit.errors import UserError
+from toolkit.evaluation.prediction import normalised
+from toolkit.training.config import CHUNK_UPDATES, DataRecord, RunConfig, check_numbers
+from toolkit.training.learner import AbstractLearner, Sampler, State
+from toolkit.training.loop import init_states
+from toolkit.training.passport import environment
+
+
+class Experiment(eqx.Module):
+    """A learner with its data: split by episode, normalised on the training part alone.
+
+    `train` holds normalised observations, `test` raw ones.
+    """
+
+    config: RunConfig = eqx.field(static=True)
+    learner: AbstractLearner
+    train: Dataset
+    test: Dataset
+    normaliser: Normaliser
+    sampler: Sampler
+
+    def init(self) -> State:
+        """The states before the first update, one per seed along a leading axis."""
+        return init_states(self.learner, self.train, self.config.seeds)
+
+
+def prepare(
+    model: str,
+    learner: AbstractLearner,
+    data: str,
+    *,
+    seeds: Sequence[int] = (0,),
+    chunk_updates: int = CHUNK_UPDATES,
+    env: str | None = None,
+) -> Experiment:
+    """Check a run's settings against each other and its data; nothing is written.
+
+    `data` is anything that `toolkit.data.load` takes; `model` the registry's name of `learner`.
+
+    Raises:
+        UserError: a setting is out of range, the data cannot be read or do not fit.
+    """
+    check_numbers(learner)
+    if chunk_updates < 1:
+        raise UserError(f"`chunk_updates` must be at least 1, got {chunk_updates}.")
+    env_record = environment(env) if env else None
+    dataset = load(data)
+    hyperparameters = {f.name: getattr(learner, f.name) for f in dataclasses.fields(learner)}
+    config = RunConfig(
+        model, hyperparameters, DataRecord.of(dataset, data), tuple(seeds), chunk_updates,
+        env=env_record,
+    )  # fmt: skip
+    return assemble(config, learner, dataset)
+
+
+def assemble(config: RunConfig, learner: AbstractLearner, dataset: Dataset) -> Experiment:
+    """Split, normalise and make the sampler, as `config` says.
+
+    Raises:
+        UserError: the dataset has one episode only, or none long enough for the learner.
+    """
+    train, test = split(config, dataset)
+    normaliser = Normaliser.fit(train.observations)
+    train = normalised(train, normaliser)
+    return Experiment(config, learner, train, test, normaliser, learner.prepare(train))
+
+
+def split(config: RunConfig, dataset: Dataset) -> tuple[Dataset, Dataset]:
+    """Training and test part of a run's dataset, both raw."""
+    return split_episodes(dataset, config.test_fraction, seed=config.split_seed)
+
+
+def blank_dataset(config: RunConfig) -> Dataset:
+    """Zeros with a run's dimensions: enough to build the structure of its state."""
+    import numpy as np
+
+    rows: dict[str, Any] = {
+        "observations": np.zeros((2, config.data.obs_dim)),
+        "actions": np.zeros((2, config.data.action_dim)),
+        "rewards": np.zeros(2),
+    }
+    return Dataset.from_arrays(**rows)

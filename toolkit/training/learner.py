@@ -1,0 +1,41 @@
+"""What the one training loop needs to know about anything that learns."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from toolkit.data import Dataset
+from toolkit.types import Key
+
+State = Any  # a pytree with an integer array `update_count`
+Batch = Any
+Sampler = Any
+Metrics = dict[str, Float[Array, ""]]
+
+
+class AbstractLearner(eqx.Module):
+    """Hyperparameters in the object, everything learned in the state.
+
+    A learner is constant during training; `state` is a pytree with the parameters, targets,
+    optimiser states and an integer `update_count`.
+    """
+
+    @abstractmethod
+    def prepare(self, dataset: Dataset) -> Sampler:
+        """What batches are drawn from. Runs once on the host; data that do not fit fail here."""
+
+    @abstractmethod
+    def init(self, dataset: Dataset, *, key: Key) -> State:
+        """The state before the first update, sized for the dataset."""
+
+    @abstractmethod
+    def sample(self, sampler: Sampler, *, key: Key) -> Batch:
+        """One batch. Runs inside compiled code."""
+
+    @abstractmethod
+    def update(self, state: State, batch: Batch, *, key: Key) -> tuple[State, Metrics]:
+        """One update: the state after it (`update_count` one higher) and its scalar metrics."""

@@ -1,0 +1,74 @@
+"""Figures for readers without a kernel."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+
+from toolkit.errors import UserError
+
+#: Environment variable that adds a picture to every `static` figure: `svg` or `png`.
+SWITCH = "TOOLKIT_PICTURES"
+FORMATS = {"svg": "image/svg+xml", "png": "image/png"}
+
+
+def static(figure: go.Figure) -> StaticFigure:
+    """Show a figure that needs no kernel: the last expression of a cell, beside its widget.
+
+    The cell's output holds the figure as plotly data (some 10 kB), which JupyterLab, VS Code and
+    Colab draw without a kernel. GitHub's viewer and exported pages draw only pictures. Making one
+    starts a browser (seconds, and the package kaleido), too slow for every run of a notebook, so a
+    picture is added only where the environment variable `TOOLKIT_PICTURES` says `svg` or `png`, as
+    a build of the documentation does.
+
+    Raises:
+        UserError: it is not a plotly figure.
+    """
+    if not isinstance(figure, go.Figure):
+        raise UserError(f"`figure` must be a plotly figure, got {type(figure).__name__}.")
+    return StaticFigure(figure)
+
+
+class StaticFigure:
+    """A figure as notebook output, with a picture on request; made by `static`."""
+
+    def __init__(self, figure: go.Figure):
+        self.figure = figure
+
+    def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
+        bundle = {"application/vnd.plotly.v1+json": json.loads(self.figure.to_json() or "")}
+        kind = os.environ.get(SWITCH, "")
+        if kind:
+            image = _render(self.figure, kind)
+            bundle[FORMATS[kind]] = image.decode() if kind == "svg" else _base64(image)
+        return bundle
+
+
+def save_picture(figure: go.Figure, path: str | Path) -> Path:
+    """Write a figure as SVG or PNG, by the ending of `path`, for a README or a Markdown cell.
+
+    Raises:
+        UserError: another ending, or the package kaleido is missing.
+    """
+    path = Path(path)
+    path.write_bytes(_render(figure, path.suffix.removeprefix(".")))
+    return path
+
+
+def _render(figure: go.Figure, kind: str) -> bytes:
+    if kind not in FORMATS:
+        raise UserError(f"A picture must be one of {list(FORMATS)}, got {kind!r}.")
+    if importlib.util.find_spec("kaleido") is None:
+        raise UserError("A picture needs `kaleido`, which is not installed: pip install kaleido.")
+    width, height = figure.layout.width or 960, figure.layout.height or 450
+    return figure.to_image(format=kind, width=width, height=height)
+
+
+def _base64(image: bytes) -> str:
+    return base64.b64encode(image).decode()
