@@ -72,6 +72,12 @@ _BENCH = {
         "commands.bench:Propagation",
     ),
 }
+_STUDIES = {
+    "initialisation": _command(
+        "how the spectrum starts: the ablation of arXiv:2306.11941 App. G",
+        "studies.initialisation:Initialisation",
+    ),
+}
 COMMANDS: dict[str, Command | Group] = {
     "lab": _command("open JupyterLab on the notebooks", "commands.lab:Lab"),
     "doctor": _command("what is here, what is missing, how to get it", "commands.doctor:Doctor"),
@@ -79,6 +85,7 @@ COMMANDS: dict[str, Command | Group] = {
     "train": Group("train a model on a dataset", "model", _models),
     "evaluate": _command("evaluate a run again", "commands.evaluate:Evaluate"),
     "compare": _command("compare runs, with intervals", "commands.compare:Compare"),
+    "study": Group("train many models, leave one table", "study", lambda: _STUDIES),
     "bench": Group("measure speed against a reference", "benchmark", lambda: _BENCH),
 }
 

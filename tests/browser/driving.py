@@ -85,7 +85,9 @@ def picture(cell: Any, path: Path) -> None:
 
 
 def figure_data(cell: Any, trace: int = 0) -> list[float]:
-    """The ordinates that a plotly figure shows now."""
+    """The ordinates that a plotly figure shows, once it is drawn."""
+    plot = cell.locator(".js-plotly-plot").element_handle()
+    cell.page.wait_for_function("([gd, t]) => gd._fullData?.[t]?.y", arg=[plot, trace])
     return cell.locator(".js-plotly-plot").evaluate(
         "(gd, trace) => Array.from(gd._fullData[trace].y)", trace
     )

@@ -61,7 +61,9 @@ with plot:
     for k in range(200):
         plot.add(k, loss=2.0 ** (-k / 20))
 """
-NOTEBOOK = "window.jupyterapp.shell.currentWidget.content"
+CELLS = """() => {
+  const notebook = window.jupyterapp.shell.currentWidget.content;
+  return [notebook.activeCellIndex, notebook.widgets.length]; }"""
 FITS = """node => {
   const share = node.querySelector(".js-plotly-plot .main-svg").clientWidth / node.clientWidth;
   return 0.85 < share && share <= 1; }"""
@@ -127,13 +129,14 @@ def test_keys_move_a_point_and_nothing_else(opened: Any):
     point = cell.get_by_role("slider", name="mode 2", exact=True)
     heights, path = [height_of(point)], drawn(cell, NOW)
     page.mouse.click(*centre(point))
-    active = page.evaluate(f"{NOTEBOOK}.activeCellIndex")
+    before = page.evaluate(CELLS)
     for key in ("ArrowDown", "Shift+ArrowDown"):  # "next cell" in JupyterLab's command mode
         point.press(key)
         path = wait_for_new_path(page, cell, NOW, path)
         heights.append(height_of(point))
         assert point.evaluate("node => node === document.activeElement")
-    assert page.evaluate(f"{NOTEBOOK}.activeCellIndex") == active
+    page.keyboard.press("b")  # "insert a cell"
+    assert page.evaluate(CELLS) == before
     assert np.diff(heights) == pytest.approx([-0.01, -0.001], abs=1e-9)
     page.keyboard.press("Tab")
     focused = page.evaluate("document.activeElement.getAttribute('aria-label')")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
+import sys
 
 import pytest
 
@@ -42,7 +42,7 @@ def started(monkeypatch):
         commands.append(command)
         return 0
 
-    monkeypatch.setattr(subprocess, "call", call)
+    monkeypatch.setattr(lab, "serve", call)
     return commands
 
 
@@ -100,6 +100,10 @@ def test_the_command_line_of_jupyterlab(toolkit, notebooks, started):
     assert {f"--port={port}", "--ServerApp.port_retries=0", "--no-browser"} <= set(command)
     assert toolkit("lab", "--notebooks", folder).code == 0
     assert not any("port" in word for word in started[1][3:])
+
+
+def test_the_exit_code_is_the_servers_own():
+    assert lab.serve([sys.executable, "-c", "raise SystemExit(7)"]) == 7
 
 
 def test_wrong_places_are_refused(refused, notebooks, tmp_path, monkeypatch):

@@ -123,7 +123,7 @@ def test_sizes_below_one(refused_train, name, value):
 def test_other_numbers_out_of_range(refused_train):
     assert "`learning_rate`" in refused_train("--learning-rate", -1)
     assert "`learning_rate`" in refused_train("--learning-rate", "nan")
-    assert "`step_init` must be positive" in refused_train("--step-init", 0)
+    assert "`weight_decay` must not be negative" in refused_train("--weight-decay", -1)
     assert "`checkpoint_seconds`" in refused_train("--checkpoint-seconds", -1)
 
 

@@ -1,10 +1,11 @@
-"""What the killed processes run: a small Koopman run that saves at every chunk."""
+"""What the killed processes run: a tiny model that saves at every chunk."""
 
 from __future__ import annotations
 
 import jax
 
-from toolkit.spectral.learner import Koopman
+from tests.training.tiny import PATH, Tiny
+from toolkit import registry
 from toolkit.training.driver import fit, start_or_continue
 from toolkit.training.experiment import prepare
 
@@ -14,10 +15,8 @@ def train_in_child(folder: str, cache: str, num_updates: int) -> None:
     jax.config.update("jax_compilation_cache_dir", cache)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    learner = Koopman(
-        modes=2, hidden=4, action_hidden=4, horizon=4, decoded_steps=2, reencode_every=2,
-        batch_size=2, num_updates=num_updates,
-    )  # fmt: skip
-    experiment = prepare("koopman", learner, "toolkit/pendulum", seeds=(0, 1), chunk_updates=50)
+    registry.MODELS["tiny"] = registry.Entry(PATH, "linear regression", "dynamics")
+    learner = Tiny(num_updates=num_updates)
+    experiment = prepare("tiny", learner, "toolkit/pendulum", seeds=(0, 1), chunk_updates=50)
     run, state = start_or_continue(folder, experiment, resume=True)
     fit(run, experiment, state, checkpoint_seconds=0.0)

@@ -13,7 +13,7 @@ from tests.training.killing import train_in_child
 from toolkit.training.records import read_rows
 
 NUM_KILLS = 20
-NUM_UPDATES = 20_000
+NUM_UPDATES = 40_000
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ def test_seeds_trained_together_equal_each_alone(tiny):
         assert leaf_bytes(select_seed(together, index)) == leaf_bytes(select_seed(alone, 0))
 
 
-def test_koopman_seeds_trained_together_equal_each_alone():
+def test_koopman_seeds_continue_and_do_not_disturb_each_other():
     learner = Koopman(
         modes=4,
         hidden=8,
@@ -54,7 +54,8 @@ def test_koopman_seeds_trained_together_equal_each_alone():
         num_updates=20,
     )
     experiment = prepare("koopman", learner, "toolkit/pendulum", seeds=(0, 1), chunk_updates=10)
-    together = last(experiment)
+    (halfway, _), (together, _) = chunks(experiment)
+    assert leaf_bytes(last(experiment, halfway)) == leaf_bytes(together)
     for index, seed in enumerate((0, 1)):
         alone = last(experiment, seeds=(seed,))
         assert leaf_bytes(select_seed(together, index)) == leaf_bytes(select_seed(alone, 0))

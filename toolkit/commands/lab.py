@@ -41,7 +41,7 @@ class Lab:
         require("jupyterlab")
         if self.port is not None:
             check_port(self.port)
-        return subprocess.call(lab_command(notebook, self.port, self.no_browser))
+        return serve(lab_command(notebook, self.port, self.no_browser))
 
     def _execute(self, notebook: Path) -> int:
         require("nbclient")
@@ -112,3 +112,13 @@ def lab_command(notebook: Path, port: int | None, no_browser: bool) -> list[str]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command += ["--allow-root"]
     return command
+
+
+def serve(command: list[str]) -> int:
+    """Run a server to its end. Ctrl-C reaches it too, and it asks by itself whether to stop."""
+    with subprocess.Popen(command) as server:
+        while True:
+            try:
+                return server.wait()
+            except KeyboardInterrupt:
+                continue

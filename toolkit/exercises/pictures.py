@@ -1,7 +1,7 @@
 """Pictures of a notebook's widgets, for readers without a kernel.
 
 Notebooks are committed without outputs, so a widget shows nothing on GitHub or on paper. A code
-cell with the tag `picture:NAME` yields `images/NAME.png` from its last expression, one with
+cell with the tag `picture:NAME` yields `images/NAME.svg` from its last expression, one with
 `picture:NAME=variable` from a variable, and a Markdown cell beside it shows the file.
 """
 
@@ -39,7 +39,7 @@ def write_pictures(notebook: str | Path) -> list[Path]:
     written = []
     for name, figure in figures(nbformat.read(path, as_version=4)):
         small = go.Figure(figure).update_layout(width=WIDTH, height=figure.layout.height or HEIGHT)
-        written.append(save_picture(small, folder / f"{name}.png"))
+        written.append(save_picture(small, folder / f"{name}.svg"))
     return written
 
 
@@ -63,10 +63,12 @@ def picture_names(cell: Any) -> list[str]:
 def run_cell(source: str, space: dict[str, Any]) -> Any:
     """Run the source in a namespace; the value of its last line if that is an expression."""
     tree = ast.parse(source)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, "<cell>", "exec"), space)
-    if last is None:
+    last = tree.body[-1] if tree.body else None
+    if not isinstance(last, ast.Expr):
+        exec(compile(tree, "<cell>", "exec"), space)
         return None
+    del tree.body[-1]
+    exec(compile(tree, "<cell>", "exec"), space)
     return eval(compile(ast.Expression(last.value), "<cell>", "eval"), space)
 
 

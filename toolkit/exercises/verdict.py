@@ -38,7 +38,7 @@ class Verdict:
         )
 
 
-class NotYet(Exception):  # noqa: N818 - it says what it means
+class NotYet(Exception):
     """Raised inside a check: the answer is wrong, and this sentence says how."""
 
 

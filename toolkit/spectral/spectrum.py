@@ -31,7 +31,7 @@ class Spectrum(eqx.Module):
 
     - real part μ: `constant` (not trained), `bounded` (trained inside `DECAY_BOUNDS`) or `free`;
     - imaginary part ω: `increasing` (α·j·π, j = 1…m), `random` (uniform on (0, α·m·π)) or
-      `hippo` (the inverse law of S4D, arXiv:2206.11893 Eq. 10, scaled to the same largest
+      `hippo` (the inverse law of S4D, arXiv:2206.11893, scaled to the same largest
       frequency); trained unless `train_imag` is false;
     - step size Δt = exp(log_step): one for the `model`, one per `mode`, or `fixed`.
 

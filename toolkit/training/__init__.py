@@ -6,24 +6,32 @@ A run needs the rooms above, so its names load when they are first used.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from toolkit.training.config import RunConfig as RunConfig
-    from toolkit.training.driver import fit as fit, start_or_continue as start_or_continue
-    from toolkit.training.experiment import Experiment as Experiment, prepare as prepare
-    from toolkit.training.run import Run as Run
+from toolkit.training.checkpoint import load_checkpoint, read_header, save_checkpoint
+from toolkit.training.learner import AbstractLearner
+from toolkit.training.loop import TrainingDiverged, init_states, select_seed, train
 
-from toolkit.training.checkpoint import (
-    load_checkpoint as load_checkpoint,
-    read_header as read_header,
-    save_checkpoint as save_checkpoint,
-)
-from toolkit.training.learner import AbstractLearner as AbstractLearner
-from toolkit.training.loop import (
-    TrainingDiverged as TrainingDiverged,
-    init_states as init_states,
-    select_seed as select_seed,
-    train as train,
-)
+if TYPE_CHECKING:
+    from toolkit.training.config import RunConfig
+    from toolkit.training.driver import fit, start_or_continue
+    from toolkit.training.experiment import Experiment, prepare
+    from toolkit.training.run import Run
+
+__all__ = [
+    "AbstractLearner",
+    "Experiment",
+    "Run",
+    "RunConfig",
+    "TrainingDiverged",
+    "fit",
+    "init_states",
+    "load_checkpoint",
+    "prepare",
+    "read_header",
+    "save_checkpoint",
+    "select_seed",
+    "start_or_continue",
+    "train",
+]
 
 _LATER = {
     "Experiment": "experiment",

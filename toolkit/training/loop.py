@@ -21,7 +21,7 @@ from toolkit.training.learner import AbstractLearner, Sampler, State
 ChunkMetrics = dict[str, np.ndarray]
 
 
-class TrainingDiverged(RuntimeError):  # noqa: N818 - it names what happened
+class TrainingDiverged(RuntimeError):
     """A metric or a parameter stopped being finite; the message names the update and the leaf."""
 
 

@@ -34,7 +34,10 @@ function facts([re, im], dt) {
 function render({ model, el }) {
   const prefix = `eigenplane-${++views}-${Math.random().toString(36).slice(2, 8)}`;
   const root = htmlNode("div", "eigenplane", el);
-  root.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab would move between cells
+  root.addEventListener("keydown", (event) => { // JupyterLab would move between cells, or add one
+    const runs = event.key === "Enter" && event.shiftKey;
+    if (!runs && !event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+  });
   const columns = htmlNode("div", "eigenplane-columns", root);
   const left = htmlNode("div", "eigenplane-left", columns);
   const right = htmlNode("div", "eigenplane-right", columns);
@@ -175,7 +178,6 @@ function render({ model, el }) {
     const arrow = ARROWS[event.key];
     if (!arrow || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    event.stopPropagation();
     const length = STEP * (event.shiftKey ? FINE : 1), [re, im] = model.get("points")[index];
     place(index, [re + arrow[0] * length, im + arrow[1] * length]);
     keysMoved = true;

@@ -1,0 +1,146 @@
+"""Every notebook keeps the promises that all of them make, and runs, for teachers and students."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from tests.notebook_checks import check_notebook
+from toolkit.exercises import Verdict, student_edition
+from toolkit.exercises.editions import check_structure, tags
+from toolkit.exercises.pictures import picture_names, run_cell
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+IMAGE = re.compile(r"images/[\w.-]+")
+WIDGETS = ("explore(", "EigenPlane.of_model(", "LivePlot(", "predict_first(")
+#: Seconds for a whole run. The promise is 90 on two free cores; a busy machine gets more.
+LIMIT = 300
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def read(path: Path) -> Any:
+    return nbformat.read(path, as_version=4)
+
+
+def text(notebook: Any) -> str:
+    return "\n".join(cell.source for cell in notebook.cells)
+
+
+@each_notebook
+def test_it_is_valid_clean_and_small(path: Path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    assert "widgets" not in notebook.metadata
+    for cell in notebook.cells:
+        assert not cell.get("outputs") and cell.get("execution_count") is None
+    assert path.stat().st_size < 60_000
+
+
+@each_notebook
+def test_it_tells_what_every_notebook_tells(path: Path):
+    notebook = read(path)
+    first = notebook.cells[0].source
+    for promise in ("badge-colab.svg", f"notebooks/{path.name}", "\n# ", "**Question.**",
+                    "**You will**", "**Time:**"):  # fmt: skip
+        assert promise in first, promise
+    whole = text(notebook)
+    for heading in ("## What you saw", "## Sources", "arxiv.org/abs/"):
+        assert heading in whole
+    assert "predict_first(" in whole
+    assert "explore(" in whole
+    assert sum("parameters" in tags(cell) for cell in notebook.cells) == 1
+    assert sum("exercise" in tags(cell) for cell in notebook.cells) >= 2
+    check_structure(notebook)
+
+
+@each_notebook
+def test_a_picture_stands_beside_every_widget(path: Path):
+    cells = read(path).cells
+    for at, cell in enumerate(cells):
+        used = cell.cell_type == "code" and any(widget in cell.source for widget in WIDGETS)
+        if used and "import " not in cell.source:
+            near = "\n".join(c.source for c in cells[max(at - 2, 0) : at + 4] if c is not cell)
+            assert IMAGE.search(near), cell.source.splitlines()[0]
+
+
+@each_notebook
+def test_every_picture_exists_and_is_made_by_a_cell(path: Path):
+    notebook = read(path)
+    shown = set(IMAGE.findall(text(notebook))) - {
+        "images/badge-colab.svg",
+        "images/badge-binder.svg",
+    }
+    made = {f"images/{name.partition('=')[0]}.svg"
+            for cell in notebook.cells for name in picture_names(cell)}  # fmt: skip
+    assert shown == made
+    for name in shown:
+        assert (path.parent / name).stat().st_size < 100_000, name
+
+
+def exercises(path: Path) -> list[tuple[str, str, str]]:
+    """Stub, check and solution of each exercise."""
+    sources = {kind: [c.source for c in read(path).cells if kind in tags(c)]
+               for kind in ("exercise", "check", "solution")}  # fmt: skip
+    return list(zip(*sources.values(), strict=True))
+
+
+@each_notebook
+def test_stubs_raise_not_implemented_and_nothing_else(path: Path):
+    for stub, _, solution in exercises(path):
+        (function,) = ast.parse(stub).body
+        assert isinstance(function, ast.FunctionDef)
+        (documentation, last) = function.body
+        assert isinstance(documentation, ast.Expr)
+        assert ast.unparse(last) == "raise NotImplementedError"
+        assert f"def {function.name}(" in solution
+
+
+@each_notebook
+def test_each_solution_passes_and_each_stub_is_told_so(path: Path):
+    (imports,) = (c.source for c in read(path).cells if "from toolkit.exercises" in c.source)
+    space: dict[str, Any] = {}
+    run_cell(imports, space)
+    for stub, check, solution in exercises(path):
+        run_cell(stub, space)
+        verdict = run_cell(check, space)
+        assert repr(verdict).startswith("Not yet: still to write"), verdict
+        solved = run_cell(solution, space)
+        assert isinstance(solved, Verdict)
+        assert solved, solved
+        assert run_cell(check, space)
+
+
+@pytest.mark.parametrize("edition", ["source", "students"])
+@each_notebook
+def test_it_runs_in_fast_mode(
+    path: Path, edition: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    record_property: Any,
+):  # fmt: skip
+    monkeypatch.setenv("TOOLKIT_FAST", "1")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    copy = tmp_path / path.name
+    notebook = read(path)
+    nbformat.write(student_edition(notebook) if edition == "students" else notebook, copy)
+    began = time.monotonic()
+    executed = check_notebook(copy, timeout=LIMIT)
+    seconds = time.monotonic() - began
+    record_property("seconds", round(seconds, 1))
+    print(f"{path.name}, {edition}: {seconds:.0f} s")
+    assert seconds < LIMIT
+    verdicts = [
+        cell.outputs[-1].data["text/plain"] for cell in executed.cells if "check" in tags(cell)
+    ]
+    assert all(verdict.startswith("Not yet: still to write") for verdict in verdicts), verdicts
+    solved = [
+        cell.outputs[-1].data["text/plain"] for cell in executed.cells if "solution" in tags(cell)
+    ]
+    assert all(verdict.startswith("Correct: ") for verdict in solved), solved
