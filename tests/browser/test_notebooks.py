@@ -68,7 +68,7 @@ def test_an_eigenvalue_is_dragged(patient: Any, lab: SimpleNamespace, tmp_path: 
     open_notebook(page, lab, "01_eigenvalue_initialization.ipynb")
     run_all(page)
 
-    cell = explorer(page, "EigenPlane.of_model(")
+    cell = explorer(page, "EigenPlane(\n")
     before = drawn(cell, NOW)
     point = cell.locator("[role=slider]").first
     x, _ = centre(point)

@@ -96,7 +96,8 @@ def test_the_command_line_of_jupyterlab(toolkit, notebooks, started):
     folder = notebooks()
     assert toolkit("lab", "--notebooks", folder, "--port", port, "--no-browser").code == 0
     (command,) = started
-    assert str(folder / lab.START) in command
+    assert f"--ServerApp.root_dir={folder}" in command
+    assert "--LabApp.default_url=/lab/tree/00_start_here.ipynb" in command
     assert {f"--port={port}", "--ServerApp.port_retries=0", "--no-browser"} <= set(command)
     assert toolkit("lab", "--notebooks", folder).code == 0
     assert not any("port" in word for word in started[1][3:])

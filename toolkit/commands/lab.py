@@ -103,8 +103,8 @@ def check_port(port: int) -> None:
 
 def lab_command(notebook: Path, port: int | None, no_browser: bool) -> list[str]:
     """The command that starts JupyterLab on a notebook."""
-    command = [sys.executable, "-m", "jupyterlab", str(notebook)]
-    command += [f"--ServerApp.root_dir={notebook.parent}"]
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={notebook.parent}"]
+    command += [f"--LabApp.default_url=/lab/tree/{notebook.name}"]
     if port is not None:
         command += [f"--port={port}", "--ServerApp.port_retries=0"]
     if no_browser:

@@ -18,7 +18,7 @@ from toolkit.errors import UserError
 from toolkit.exercises.editions import tags
 
 TAG = "picture:"
-WIDTH, HEIGHT = 760, 420
+WIDTH, HEIGHT = 900, 420
 
 
 def write_pictures(notebook: str | Path) -> list[Path]:
