@@ -13,7 +13,7 @@ import pytest
 from toolkit.bench import propagation, timing
 from toolkit.cli import main
 
-SMALL = ["--horizons", "3", "600", "--batch", "2", "--modes", "4", "--repetitions", "4"]
+SMALL = ["--horizons", "3", "600", "--batch", "2", "--modes", "4", "--repetitions", "5"]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,16 @@ def test_the_rows_are_the_documented_ones(report):
                             "repetitions"}  # fmt: skip
         assert row["reference"] == "one pass over the array"
         assert row["ratio"] == pytest.approx(row["seconds"] / row["reference_seconds"])
-        assert row["repetitions"] == (4 if row["case"].endswith("T=3") else 3)
+        often = any(f"/{form}/" in row["case"] for form in ("auto", "sequential"))
+        assert (
+            row["repetitions"]
+            == {
+                ("T=3", True): 5,
+                ("T=3", False): 2,
+                ("T=600", True): 3,
+                ("T=600", False): 1,
+            }[row["case"].split("/")[-1], often]
+        )
 
 
 def test_cases_take_turns_after_two_warm_ups():
@@ -53,6 +62,13 @@ def test_cases_take_turns_after_two_warm_ups():
     seconds = timing.interleaved(cases, 3)
     assert "".join(order) == "aabb" + "ab" * 3
     assert {len(values) for values in seconds.values()} == {3}
+
+
+def test_a_rare_case_joins_every_fourth_round():
+    order = []
+    cases = {name: lambda name=name: order.append(name) for name in "ab"}
+    timing.interleaved(cases, 6, is_rare="b".__eq__)
+    assert "".join(order) == "aabb" + "ab" + "aaa" + "ab" + "a"
 
 
 def test_seconds_are_seconds():

@@ -27,18 +27,26 @@ class Row:
     repetitions: int
 
 
-def interleaved(cases: Mapping[str, Callable[[], Any]], repetitions: int) -> dict[str, np.ndarray]:
+def interleaved(
+    cases: Mapping[str, Callable[[], Any]],
+    repetitions: int,
+    *,
+    is_rare: Callable[[str], bool] = lambda name: False,
+) -> dict[str, np.ndarray]:
     """Seconds of each case and repetition, the cases taking turns.
 
     Whatever slows the machine for a while then slows all of them alike. Each case runs twice
-    before it is timed, so that compilation is not; results are waited for and dropped.
+    before it is timed, so that compilation is not; results are waited for and dropped. A rare
+    case joins every fourth round only.
     """
     for case in cases.values():
         for _ in range(2):
             jax.block_until_ready(case())
     seconds: dict[str, list[float]] = {name: [] for name in cases}
-    for _ in range(repetitions):
+    for turn in range(repetitions):
         for name, case in cases.items():
+            if turn % 4 and is_rare(name):
+                continue
             began = time.perf_counter()
             jax.block_until_ready(case())
             seconds[name].append(time.perf_counter() - began)

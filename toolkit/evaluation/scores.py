@@ -56,9 +56,8 @@ def evaluate(
         )
         for index in range(len(run.config.seeds))
     )  # fmt: skip
-    if reencode_every is None:
-        reencode_every = state.model.reencode_every
-    return Evaluation(errors, test.source, test.num_episodes, horizon, reencode_every)
+    every = state.model.reencode_every if reencode_every is None else reencode_every
+    return Evaluation(errors, test.source, test.num_episodes, horizon, every)
 
 
 def reachable_horizon(test: Dataset, wanted: int = HORIZON) -> int:
