@@ -3,8 +3,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from toolkit.data import Dataset, Source, TransitionSampler, WindowSampler
 from toolkit.data.samplers import run_lengths

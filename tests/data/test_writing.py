@@ -8,8 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from toolkit.data import Dataset, RawArrays, Source, load, read_arrays, write_d4rl
 from toolkit.errors import UserError

@@ -42,9 +42,9 @@ def test_a_linear_system_is_recovered():
     """Spectrum and prediction error to 1e-4, from windows alone."""
     data = linear_system()
     learner = Koopman(
-        modes=2, hidden=0, action_hidden=0, real_part="free", band=0.2, reencode_every=0, horizon=20,
-        decoded_steps=20, batch_size=32, learning_rate=1e-2, num_updates=4000, reward_weight=0.0,
-        consistency_weight=0.0,
+        modes=2, hidden=0, action_hidden=0, real_part="free", band=0.2, reencode_every=0,
+        horizon=20, decoded_steps=20, batch_size=32, learning_rate=1e-2,
+        num_updates=4000, reward_weight=0.0, consistency_weight=0.0,
     )  # fmt: skip
     state = init_states(learner, data, [0])
     run = train(

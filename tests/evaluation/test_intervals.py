@@ -64,8 +64,7 @@ def test_a_seed_gives_the_same_interval_again():
 @pytest.mark.filterwarnings("ignore")
 def test_against_rliable():
     try:
-        from rliable import library as rly
-        from rliable import metrics
+        from rliable import library as rly, metrics
     except Exception as error:  # with a pandas that it does not know, importing it fails anyhow
         pytest.skip(f"rliable cannot be imported: {type(error).__name__}: {error}")
 

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from toolkit.data import Dataset, Normaliser
 from toolkit.dynamics import Heads
 from toolkit.errors import UserError
@@ -25,7 +26,7 @@ def walk() -> Dataset:
     obs = np.stack([3.0 * np.arange(90), np.ones(90)], 1)
     timeout = np.arange(1, 91) % 30 == 0
     return Dataset.from_arrays(
-        obs, np.zeros((90, 1)), np.full(90, 2.0), obs + [3.0, 0.0], timeout=timeout
+        obs, np.zeros((90, 1)), np.full(90, 2.0), obs + np.array([3.0, 0.0]), timeout=timeout
     )
 
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from toolkit.errors import UserError
 from toolkit.studies import initialisation
 from toolkit.studies.initialisation import Initialisation

@@ -7,15 +7,10 @@ if TYPE_CHECKING:
     from toolkit.spectral.koopman import KoopmanDynamics as KoopmanDynamics
     from toolkit.spectral.learner import Koopman as Koopman
 
-from toolkit.spectral.propagation import choose_form as choose_form
-from toolkit.spectral.propagation import propagate as propagate
+from toolkit.spectral.propagation import choose_form as choose_form, propagate as propagate
 from toolkit.spectral.spectrum import (
     Spectrum as Spectrum,
-)
-from toolkit.spectral.spectrum import (
     initial_frequencies as initial_frequencies,
-)
-from toolkit.spectral.spectrum import (
     phi1 as phi1,
 )
 

@@ -87,9 +87,10 @@ class Initialisation:
         seeds = parse_seeds(self.seeds)
         experiment = prepare("koopman", learner, self.data, seeds=seeds)
         state = experiment.init()
-        for state, _ in train(
+        updates = train(
             learner, state, experiment.sampler, seeds=seeds, num_updates=self.num_updates
-        ):
+        )
+        for state, _ in updates:
             print(f"{real_part}, {imag_part}: update {int(state.update_count[0])}", flush=True)
         rows = []
         for index, seed in enumerate(seeds):

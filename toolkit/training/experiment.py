@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
+import numpy as np
 
 from toolkit.data import Dataset, Normaliser, load, split_episodes
 from toolkit.errors import UserError
@@ -83,8 +84,6 @@ def split(config: RunConfig, dataset: Dataset) -> tuple[Dataset, Dataset]:
 
 def blank_dataset(config: RunConfig) -> Dataset:
     """Zeros with a run's dimensions: enough to build the structure of its state."""
-    import numpy as np
-
     rows: dict[str, Any] = {
         "observations": np.zeros((2, config.data.obs_dim)),
         "actions": np.zeros((2, config.data.action_dim)),
