@@ -8,7 +8,10 @@ import importlib
 from importlib import metadata as _metadata
 from typing import Any
 
-_ROOMS = ("bench", "data", "dynamics", "evaluation", "figures", "spectral", "training", "widgets")
+_ROOMS = (
+    "bench", "data", "dynamics", "evaluation", "exercises", "figures", "spectral", "studies",
+    "training", "widgets",
+)  # fmt: skip
 
 try:
     __version__ = _metadata.version("koopman-toolkit")
