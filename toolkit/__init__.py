@@ -9,8 +9,8 @@ from importlib import metadata as _metadata
 from typing import Any
 
 _ROOMS = (
-    "bench", "data", "dynamics", "evaluation", "exercises", "figures", "spectral", "studies",
-    "training", "widgets",
+    "agents", "behaviours", "bench", "data", "dynamics", "envs", "evaluation", "exercises",
+    "figures", "spectral", "studies", "training", "widgets",
 )  # fmt: skip
 
 try:

@@ -63,7 +63,7 @@ _DATA = {
     "list": _command("show every dataset name that is known", "data.commands:List"),
     "fetch": _command("download a published dataset and verify it", "data.commands:Fetch"),
     "check": _command("examine a dataset file and say what is wrong", "data.commands:Check"),
-    "make": _command("simulate a built-in system into a file", "data.commands:Make"),
+    "make": _command("make a dataset of a robot or a built-in system", "data.commands:Make"),
     "subsample": _command("draw whole episodes into a new file", "data.commands:Subsample"),
 }
 _BENCH = {
@@ -71,19 +71,26 @@ _BENCH = {
         "the latent recurrence in all its forms, against one pass over the array",
         "commands.bench:Propagation",
     ),
+    "agents": _command(
+        "an agent's updates, against their matrix products alone", "commands.bench:Agents"
+    ),
 }
 _STUDIES = {
     "initialisation": _command(
         "how the spectrum starts: the ablation of arXiv:2306.11941 App. G",
         "studies.initialisation:Initialisation",
     ),
+    "behaviours": _command(
+        "the policies in the package: store stages of a training run",
+        "studies.behaviours:Behaviours",
+    ),
 }
 COMMANDS: dict[str, Command | Group] = {
     "lab": _command("open JupyterLab on the notebooks", "commands.lab:Lab"),
     "doctor": _command("what is here, what is missing, how to get it", "commands.doctor:Doctor"),
     "data": Group("datasets: list, fetch, check, make, subsample", "command", lambda: _DATA),
-    "train": Group("train a model on a dataset", "model", _models),
-    "evaluate": _command("evaluate a run again", "commands.evaluate:Evaluate"),
+    "train": Group("train a model on a dataset, or an agent online", "model", _models),
+    "evaluate": _command("evaluate a run, or a stored policy", "commands.evaluate:Evaluate"),
     "compare": _command("compare runs, with intervals", "commands.compare:Compare"),
     "study": Group("train many models, leave one table", "study", lambda: _STUDIES),
     "bench": Group("measure speed against a reference", "benchmark", lambda: _BENCH),

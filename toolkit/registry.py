@@ -10,12 +10,15 @@ from typing import Any, Literal
 
 from toolkit.errors import UserError
 
-Kind = Literal["dynamics", "agent"]
+Kind = Literal["dynamics", "agent", "online"]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A model or an agent: where its learner class lives, and what it is in one line."""
+    """A model or an agent: where its learner class lives, and what it is in one line.
+
+    `dynamics` and `agent` learn from a dataset, `online` agents from an environment.
+    """
 
     path: str  # "package.module:Class"
     summary: str
@@ -32,6 +35,11 @@ MODELS: dict[str, Entry] = {
         "toolkit.spectral:Koopman",
         "latent dynamics with a diagonal complex spectrum (arXiv:2306.11941)",
         "dynamics",
+    ),
+    "sac": Entry(
+        "toolkit.agents.sac:SAC",
+        "soft actor-critic, learning online in an environment (arXiv:1812.05905)",
+        "online",
     ),
 }
 

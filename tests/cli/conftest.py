@@ -59,7 +59,8 @@ def refused(toolkit: Callable[..., Answer]) -> Callable[..., str]:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small Koopman run of two seeds. Not to be changed: see `run_copy`."""
     folder = tmp_path_factory.mktemp("runs") / "koopman"
-    assert main(["train", "koopman", *SMALL, "--seeds", "0,1", "--out", str(folder)]) == 0
+    words = ["--data", "toolkit/pendulum", "--seeds", "0,1", "--out", str(folder)]
+    assert main(["train", "koopman", *SMALL, *words]) == 0
     return folder
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.cli.conftest import SMALL
 from toolkit.commands import train as train_module
+from toolkit.data import load
 from toolkit.evaluation import prediction_errors
 from toolkit.training import Run
 
@@ -85,7 +86,10 @@ def test_a_file_gives_the_folder_its_stem(tmp_path):
 def test_a_complete_run_says_so_and_is_evaluated_again(toolkit, run_copy):
     (run_copy / "result.json").unlink()
     before = (run_copy / "checkpoint" / "state.ckpt").read_bytes()
-    answer = toolkit("train", "koopman", *SMALL, "--seeds", "0,1", "--out", run_copy, "--resume")
+    answer = toolkit(
+        "train", "koopman", *SMALL, "--data", "toolkit/pendulum", "--seeds", "0,1",
+        "--out", run_copy, "--resume",
+    )  # fmt: skip
     assert answer.code == 0
     assert "already complete at update 20" in answer.out
     assert "normalised error" in answer.out
@@ -175,3 +179,8 @@ def test_an_environment_goes_into_the_passport(toolkit, tmp_path):
     env = json.loads((out / "config.json").read_text())["env"]
     assert env["id"] == "CartPole-v1"
     assert set(env) == {"id", "mujoco", "gymnasium"}
+
+
+def test_without_data_the_bundled_sample_is_the_default():
+    assert train_module.DEFAULT_DATA == "toolkit/hopper-medium"
+    assert load(train_module.DEFAULT_DATA).num_transitions == 10_000

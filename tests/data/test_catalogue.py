@@ -9,7 +9,7 @@ from toolkit.data.tasks import parse_task
 def test_the_catalogue_is_complete_and_consistent(tmp_path, monkeypatch):
     entries = catalogue.entries()
     names = [entry.name for entry in entries]
-    assert len(set(names)) == len(names) == 4 + 14 + 24
+    assert len(set(names)) == len(names) == 4 + 18 + 14 + 24
     assert all(len(e.sha256 or "") == 64 for e in entries if e.kind == "tsrl")
     full = catalogue.find_entry("walker2d-medium-replay-v2")
     assert f"{full.base_url}/{full.remote_path}" == (

@@ -22,7 +22,7 @@ def test_list_is_an_aligned_table(capsys, tmp_path, monkeypatch):
     (tmp_path / "hopper_medium-v2.hdf5").write_text("")
     assert run(List) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 1 + 42
+    assert len(lines) == 1 + 60
     column = lines[0].index("KIND")
     assert all(line[column - 2 : column] == "  " and line[column] != " " for line in lines)
     by_name = {line.split()[0]: line for line in lines}

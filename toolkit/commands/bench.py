@@ -50,3 +50,35 @@ class Propagation:
         if self.json:
             write_report(self.json, report(measured, notes))
         return 0
+
+
+@dataclass(frozen=True)
+class Agents:
+    """Time an agent's updates against their matrix products alone: SAC, at its usual sizes."""
+
+    json: Path | None = None
+    """Also write the measurements to this file."""
+    repetitions: int = 20
+    """Interleaved repetitions of each case."""
+
+    def run(self) -> int:
+        """Print each case as soon as it is measured."""
+        from toolkit.bench.agents import measure
+        from toolkit.bench.timing import Row, report
+
+        if self.repetitions < 1:
+            raise UserError(f"`repetitions` must be at least 1, got {self.repetitions}.")
+        if self.json and not self.json.parent.is_dir():
+            raise UserError(f"`json` must lie in an existing folder, got {self.json}.")
+
+        def show(rows: list[Row]) -> None:
+            for row in rows:
+                print(
+                    f"{row.case:32s} {1 / row.seconds:8.0f} updates/s, "
+                    f"{row.ratio:.0%} of the matrix-product rate"
+                )
+
+        measured = measure(repetitions=self.repetitions, on_rows=show)
+        if self.json:
+            write_report(self.json, report(measured, ["ratio: share of the reference's rate"]))
+        return 0

@@ -20,12 +20,18 @@ class Compare:
         tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN_DIR ...")
     ]
     """Folders of at least two runs that were evaluated."""
-    metric: str = "state_error_vs_persistence"
-    """A metric with one number per seed."""
+    metric: str | None = None
+    """A metric with one number per seed; without it, the main one that all runs have."""
 
     def run(self) -> int:
         """Print the table; 1 if the runs may not be compared."""
-        from toolkit.evaluation.compare import aggregate, by_task, over_tasks, verdict
+        from toolkit.evaluation.compare import (
+            aggregate,
+            by_task,
+            default_metric,
+            over_tasks,
+            verdict,
+        )
 
         if len(self.run_dirs) < 2 or len(set(self.run_dirs)) != len(self.run_dirs):
             raise UserError(
@@ -33,13 +39,12 @@ class Compare:
                 f"{', '.join(map(str, self.run_dirs)) or 'none'}."
             )
         results = {str(folder): _read(folder) for folder in self.run_dirs}
-        lines = [aggregate(label, result, self.metric) for label, result in results.items()]
+        metric = self.metric or default_metric(results)
+        lines = [aggregate(label, result, metric) for label, result in results.items()]
         tasks = by_task(results)
-        print(f"{self.metric}\n\n{_show('run', lines)}\n")
+        print(f"{metric}\n\n{_show('run', lines)}\n")
         if len(tasks) > 1:
-            print(
-                f"over {len(tasks)} datasets\n\n{_show('model', over_tasks(tasks, self.metric))}\n"
-            )
+            print(f"over {len(tasks)} datasets\n\n{_show('model', over_tasks(tasks, metric))}\n")
         verdicts = dict.fromkeys(verdict(task) for task in tasks)
         print("\n".join(text for _, text in verdicts))
         return 0 if all(good for good, _ in verdicts) else 1

@@ -6,20 +6,13 @@ import importlib.util
 import os
 import platform
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.commands.output import left_table
+from toolkit.envs.rendering import can_render
 
-_RENDER = """
-import mujoco
-context = mujoco.GLContext(64, 64)
-context.make_current()
-context.free()
-"""
 _EXTRAS = {
     "gymnasium": ("gymnasium", "mujoco", "environments to score in"),
     "mujoco": ("mujoco", "mujoco", "the simulator"),
@@ -109,18 +102,6 @@ def rendering() -> Iterator[Finding]:
         else:
             remedy = f"apt-get install {packages} (Debian and Ubuntu)"
             yield Finding("note" if works_before else "missing", subject, remedy)
-
-
-def can_render(backend: str) -> bool:
-    """Whether an off-screen context of this backend opens; a crash counts as no."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", _RENDER], env=os.environ | {"MUJOCO_GL": backend},
-            capture_output=True, timeout=30, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
 
 
 def caches() -> Iterator[Finding]:

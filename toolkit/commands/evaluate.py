@@ -1,4 +1,4 @@
-"""`toolkit evaluate RUN_DIR`: prediction errors of a run, by horizon and beside the floors."""
+"""`toolkit evaluate RUN_DIR`: prediction errors of a model, or returns of a policy."""
 
 from __future__ import annotations
 
@@ -9,38 +9,82 @@ from typing import Annotated, Any
 import tyro
 
 from toolkit.commands.output import plus_minus, table, write_report
+from toolkit.errors import UserError
 
 _STEPS = (1, 10, 25, 50, 100)
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Evaluate a run on its held-out episodes, or on another dataset, and write result.json."""
+    """Evaluate a run and write its result.json: prediction errors of a model on its held-out
+    episodes, or returns of a policy in its environment. Stored policies, such as
+    toolkit/hopper-expert, are evaluated too."""
 
-    run_dir: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN_DIR")]
-    """Folder of the run."""
+    run_dir: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN_DIR")]
+    """Folder of the run, or the name of a stored policy."""
     data: str | None = None
-    """Another dataset to evaluate on, whole: a file or a name."""
+    """Models: another dataset to evaluate on, whole: a file or a name."""
     horizon: int = 100
-    """Steps predicted from each start."""
+    """Models: steps predicted from each start."""
     reencode_every: int | None = None
-    """Encode the prediction again after so many steps, 0 never; without it, as in training."""
+    """Models: encode the prediction again after so many steps, 0 never; without it, as trained."""
+    num_episodes: int = 10
+    """Policies: episodes, each from its own fixed start."""
+    record: Path | None = None
+    """Policies: also write one episode to this .gif or .mp4, and a film strip beside it."""
     json: Path | None = None
     """Also write the result to this file."""
 
     def run(self) -> int:
         """Print the table."""
+        result = self._policy() if self._is_policy() else self._model()
+        if self.json:
+            write_report(self.json, result)
+        return 0
+
+    def _is_policy(self) -> bool:
+        from toolkit.training.run import read_json
+
+        config = Path(self.run_dir) / "config.json"
+        if config.is_file():
+            return read_json(config).get("kind") == "online"
+        return self.run_dir.startswith("toolkit/") and not Path(self.run_dir).exists()
+
+    def _model(self) -> dict[str, Any]:
         from toolkit.evaluation.scores import evaluate, load_test_data, write_result
         from toolkit.training.run import Run
 
+        if self.record:
+            raise UserError(f"{self.run_dir} trained a model, which does not act; omit `record`.")
         run = Run.open(self.run_dir)
         test = load_test_data(self.data) if self.data else None
         evaluation = evaluate(run, test, horizon=self.horizon, reencode_every=self.reencode_every)
         result = write_result(run, evaluation)
         print(report(result))
-        if self.json:
-            write_report(self.json, result)
-        return 0
+        return result
+
+    def _policy(self) -> dict[str, Any]:
+        from toolkit.commands.train_online import online_report
+        from toolkit.evaluation.recording import record_motion, write_recording
+        from toolkit.training.online_run import OnlineRun, write_online_result
+
+        if self.data:
+            raise UserError(f"{self.run_dir} is a policy, which is not evaluated on `data`.")
+        if Path(self.run_dir).exists():
+            run = OnlineRun.open(self.run_dir)
+            policy, env_id = run.policy(), str(run.config.env["id"])
+            result = write_online_result(run, num_episodes=self.num_episodes)
+        else:
+            from toolkit.behaviours.policies import load_behaviour, score_behaviour
+
+            behaviour = load_behaviour(self.run_dir.removeprefix("toolkit/"))
+            policy, env_id = behaviour.policy(explore=False), behaviour.robot.env_id
+            result = score_behaviour(behaviour, num_episodes=self.num_episodes)
+        print(online_report(result))
+        if self.record:
+            animation, strip = write_recording(self.record, record_motion(policy, env_id))
+            print(f"\nrecorded in {animation} and {strip}")
+        return result
 
 
 def report(result: dict[str, Any]) -> str:

@@ -116,7 +116,12 @@ class _Bar:
 
 def train_command(model: str) -> Any:
     """The command that trains one model of the registry; its learner's fields are arguments."""
-    return Train[find_model(model).load()]
+    entry = find_model(model)
+    if entry.kind == "online":
+        from toolkit.commands.train_online import TrainOnline
+
+        return TrainOnline[entry.load()]
+    return Train[entry.load()]
 
 
 def model_name(learner: type[Any]) -> str:

@@ -14,6 +14,9 @@ TSRL_URL = (
     "d3b1fb6d9447ce7a2fbc9dda55c46807b3f313b5/utils/small_samples"
 )
 
+SAMPLE_ROWS = 10_000
+"""Rows of each dataset that comes with the package."""
+
 # task, published reduction ratio, rows, SHA-256 of the file
 _PUBLISHED_10K = [
     ("halfcheetah-expert-v2", 100, 8991,
@@ -48,11 +51,19 @@ _PUBLISHED_10K = [
 _V2_FAMILIES = ("hopper", "walker2d", "halfcheetah", "ant")
 _V2_QUALITIES = ("random", "medium", "expert", "medium-replay", "full-replay", "medium-expert")
 _SYSTEMS = ("pendulum", "van-der-pol", "duffing", "cart-pole")
+_ROBOTS = ("hopper", "walker2d", "halfcheetah")
+_ROBOT_QUALITIES = (
+    "random", "medium", "expert", "medium-expert", "medium-replay", "full-replay",
+)  # fmt: skip
+_SAMPLES = Path(__file__).parent / "samples"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One known name. `kind` is `simulated`, `d4rl` or `tsrl`."""
+    """One known name. `kind` is `simulated`, `bundled`, `made`, `d4rl` or `tsrl`.
+
+    `bundled` samples come with the package and can be made at any size, like `made` ones.
+    """
 
     name: str
     kind: str
@@ -67,7 +78,8 @@ class Entry:
         if self.rows is None:
             return "?"
         task = parse_task(self.name)
-        exact = self.sha256 is not None or (task is not None and task.has_exact_rows)
+        known = self.sha256 is not None or self.kind == "bundled"
+        exact = known or (task is not None and task.has_exact_rows)
         return f"{'' if exact else '~'}{self.rows:,}"
 
     @property
@@ -77,9 +89,23 @@ class Entry:
 
 
 def entries() -> list[Entry]:
-    """Every known name, simulated systems first."""
+    """Every known name, the toolkit's own first."""
     systems = [Entry(f"toolkit/{name}", "simulated", 20_000) for name in _SYSTEMS]
-    return [*systems, *map(_published, _PUBLISHED_10K), *_d4rl_v2()]
+    return [*systems, *_robots(), *map(_published, _PUBLISHED_10K), *_d4rl_v2()]
+
+
+def _robots() -> list[Entry]:
+    names = [f"toolkit/{robot}-{quality}" for robot in _ROBOTS for quality in _ROBOT_QUALITIES]
+    return [
+        Entry(name, "bundled", SAMPLE_ROWS) if sample_path(name).exists()
+        else Entry(name, "made", None)
+        for name in names
+    ]  # fmt: skip
+
+
+def sample_path(name: str) -> Path:
+    """Where the bundled sample of a name lies, if there is one."""
+    return _SAMPLES / f"{name.removeprefix('toolkit/')}.hdf5"
 
 
 def _published(row: tuple[str, int, int, str]) -> Entry:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
+
+from toolkit.errors import UserError
+from toolkit.registry import suggest
 
 
 @dataclass(frozen=True)
@@ -20,9 +24,9 @@ class List:
 
         rows = [("NAME", "KIND", "ROWS", "SHA-256", "ON THIS MACHINE")]
         for entry in entries():
-            simulated = entry.kind == "simulated"
-            here = "built in" if simulated else "yes" if cached_path(entry).exists() else "no"
-            size = "any" if simulated else entry.size
+            anywhere = {"simulated": "built in", "made": "to make", "bundled": "in the package"}
+            here = anywhere.get(entry.kind) or ("yes" if cached_path(entry).exists() else "no")
+            size = "any" if entry.kind in ("simulated", "made") else entry.size
             rows.append((entry.name, entry.kind, size, (entry.sha256 or "-")[:12], here))
         print(_table(rows))
         return 0
@@ -55,15 +59,24 @@ class Check:
     """The file to examine."""
     json: Path | None = None
     """Also write the report to this file as JSON."""
+    simulate: bool = False
+    """Also step stored states in today's simulator and compare (needs the extra `mujoco`)."""
 
     def run(self) -> int:
         """Print the report; 1 if it has errors."""
         from toolkit.data.doctor import check
 
         report = check(self.file)
+        content = report.to_json()
         print(report)
+        if self.simulate:
+            from toolkit.envs.fidelity import simulate_check
+
+            fidelity = simulate_check(self.file)
+            content["simulation"] = fidelity.to_json()
+            print(f"\n{fidelity}")
         if self.json:
-            _write_json(self.json, report.to_json())
+            _write_json(self.json, content)
         return 1 if report.has_errors else 0
 
 
@@ -99,23 +112,52 @@ class Subsample:
 
 @dataclass(frozen=True)
 class Make:
-    """Simulate one of the built-in systems and write the dataset to a file."""
+    """Make a dataset: from a robot's stored policies, or by simulating a built-in system."""
 
     name: tyro.conf.Positional[str]
-    """A built-in system, such as `toolkit/pendulum`."""
+    """Such as `toolkit/hopper-medium` or `toolkit/pendulum`."""
     out: Path
     """The file to write, in D4RL's HDF5 layout."""
     num_transitions: int = 20_000
-    """How many transitions, rounded up to whole episodes."""
-    episode_steps: int = 200
-    """Transitions per episode."""
-    excitation: Literal["white", "ornstein-uhlenbeck", "multisine", "zero"] = "ornstein-uhlenbeck"
-    """What drives the system."""
+    """How many transitions; of built-in systems, rounded up to whole episodes."""
     seed: int = 0
     """Which starts and which actions."""
+    infos: bool = True
+    """Robots: also store joint states and the actions' log-densities."""
+    threads: int | None = None
+    """Robots: threads of the simulator; without it, one per core."""
+    episode_steps: int = 200
+    """Built-in systems: transitions per episode."""
+    excitation: Literal["white", "ornstein-uhlenbeck", "multisine", "zero"] = "ornstein-uhlenbeck"
+    """Built-in systems: what drives them."""
 
     def run(self) -> int:
         """Print what was written."""
+        from toolkit.data.catalogue import entries, find_entry
+
+        entry, makeable = find_entry(self.name), ("simulated", "made", "bundled")
+        if entry is None or entry.kind not in makeable:
+            known = [e.name for e in entries() if e.kind in makeable]
+            raise UserError(f"{self.name!r} is not a dataset that can be made; "
+                            f"{suggest(self.name, known)}.")  # fmt: skip
+        self._system() if entry.kind == "simulated" else self._robot()
+        return 0
+
+    def _robot(self) -> None:
+        from tqdm.auto import tqdm
+
+        from toolkit.behaviours import make_dataset
+
+        with tqdm(total=self.num_transitions, unit=" rows", dynamic_ncols=True) as bar:
+            on_rows: Callable[[int], None] = lambda rows: bar.update(rows) and None
+            make_dataset(
+                self.name, self.out, num_transitions=self.num_transitions, seed=self.seed,
+                infos=self.infos, threads=self.threads, on_rows=on_rows,
+            )  # fmt: skip
+        size = self.out.stat().st_size / 2**20
+        print(f"{self.out}: {self.num_transitions:,} transitions of {self.name}, {size:.1f} MiB")
+
+    def _system(self) -> None:
         from toolkit.data.simulation import simulate
         from toolkit.data.writing import write_d4rl
 
@@ -128,7 +170,6 @@ class Make:
         )
         write_d4rl(self.out, dataset)
         print(f"{self.out}: {dataset}")
-        return 0
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:

@@ -37,8 +37,13 @@ def fetch(name: str, *, folder: str | Path | None = None, base_url: str | None =
     entry = find_entry(name)
     if entry is None and is_minari_id(name) and not name.startswith("toolkit/"):
         return _fetch_minari(name)
-    if entry is None or entry.kind == "simulated":
-        what = "is simulated and needs no download" if entry else "is not a published dataset"
+    if entry is None or not entry.base_url:
+        own = {
+            "simulated": "is simulated and needs no download",
+            "bundled": "comes with the package and needs no download",
+            "made": f"needs no download: `toolkit data make {name} --out FILE` makes it",
+        }
+        what = own[entry.kind] if entry else "is not a published dataset"
         raise UserError(f"{name}: this name {what}; `toolkit data list` shows what can be fetched.")
     base = base_url or os.environ.get("TOOLKIT_DATA_URL") or entry.base_url
     path = cached_path(entry, Path(folder) if folder else None)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.data.arrays import RawArrays
-from toolkit.data.catalogue import cached_path, entries, find_entry
+from toolkit.data.catalogue import cached_path, entries, find_entry, sample_path
 from toolkit.data.dataset import Dataset, Source
 from toolkit.data.minari_reader import is_minari_id, read_minari_id
 from toolkit.data.reading import read_arrays
@@ -21,7 +21,7 @@ from toolkit.errors import UserError
 
 
 def load(name_or_file: str | Path) -> Dataset:
-    """A dataset from a file, a simulated system's name, a fetched name or a Minari id.
+    """A dataset from a file, a bundled or simulated name, a fetched name or a Minari id.
 
     Raises:
         UserError: the name is unknown, the file is not fetched or cannot be read, or its arrays
@@ -39,6 +39,13 @@ def load(name_or_file: str | Path) -> Dataset:
         from toolkit.data.simulation import simulate
 
         return simulate(name.removeprefix("toolkit/"))
+    if entry.kind == "bundled":
+        return to_dataset(replace(read_arrays(sample_path(name)), name=name))
+    if entry.kind == "made":
+        raise UserError(
+            f"{name}: this dataset does not come with the package; `toolkit data make {name} "
+            "--out FILE` makes it."
+        )
     path = cached_path(entry)
     if not path.exists():
         raise UserError(

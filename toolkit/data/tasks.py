@@ -9,7 +9,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Family:
-    """One environment of the benchmark. `dt` in seconds between rows; `env` is Gymnasium's id."""
+    """One environment of the benchmark. `dt` in seconds between rows; `env` is Gymnasium's id.
+
+    Normalised scores run from 0 at `random_return` to 100 at `expert_return`.
+    """
 
     obs_dim: int
     action_dim: int
@@ -17,21 +20,31 @@ class Family:
     env: str | None = None
     dt: float | None = None
     falls: bool = False  # whether an episode can end in a true terminal
+    random_return: float | None = None
+    expert_return: float | None = None
 
 
 FAMILIES = {
-    "hopper": Family(11, 3, env="Hopper-v4", dt=0.008, falls=True),
-    "walker2d": Family(17, 6, env="Walker2d-v4", dt=0.008, falls=True),
-    "halfcheetah": Family(17, 6, env="HalfCheetah-v4", dt=0.05),
-    "ant": Family(111, 8, dt=0.05, falls=True),
-    "antmaze": Family(29, 8),
-    "pen": Family(45, 24, 100),
-    "hammer": Family(46, 26, 200),
-    "door": Family(39, 28, 200),
-    "relocate": Family(39, 30, 200),
-    "kitchen": Family(60, 9, 280),
-}
-"""Dimensions and limits of arXiv:2004.07219's environments."""
+    "hopper": Family(
+        11, 3, env="Hopper-v4", dt=0.008, falls=True,
+        random_return=-20.272305, expert_return=3234.3,
+    ),
+    "walker2d": Family(
+        17, 6, env="Walker2d-v4", dt=0.008, falls=True,
+        random_return=1.629008, expert_return=4592.3,
+    ),
+    "halfcheetah": Family(
+        17, 6, env="HalfCheetah-v4", dt=0.05, random_return=-280.178953, expert_return=12135.0
+    ),
+    "ant": Family(111, 8, dt=0.05, falls=True, random_return=-325.6, expert_return=3879.7),
+    "antmaze": Family(29, 8, random_return=0.0, expert_return=1.0),
+    "pen": Family(45, 24, 100, random_return=96.262799, expert_return=3076.8331017826877),
+    "hammer": Family(46, 26, 200, random_return=-274.856578, expert_return=12794.134825156867),
+    "door": Family(39, 28, 200, random_return=-56.512833, expert_return=2880.5693087298737),
+    "relocate": Family(39, 30, 200, random_return=-6.425911, expert_return=4233.877797728884),
+    "kitchen": Family(60, 9, 280, random_return=0.0, expert_return=4.0),
+}  # fmt: skip
+"""Dimensions, limits and reference returns of arXiv:2004.07219's environments."""
 
 QUALITIES = ("random", "medium-replay", "full-replay", "medium-expert", "medium", "expert")
 
@@ -89,6 +102,11 @@ class Task:
     def has_exact_rows(self) -> bool:
         """Whether the published number of rows is known to the last."""
         return (self.family, self.quality) in _ROWS
+
+
+def family_of_env(env_id: str) -> Family | None:
+    """The benchmark's environment that a Gymnasium id is a version of: `Hopper-v5` is hopper."""
+    return FAMILIES.get(env_id.split("/")[-1].rsplit("-v", 1)[0].lower())
 
 
 def parse_task(name: str) -> Task | None:

@@ -6,7 +6,6 @@ from abc import abstractmethod
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import jax.random as jr
 import optax
@@ -17,6 +16,7 @@ from toolkit.dynamics.interface import AbstractDynamics, Heads
 from toolkit.dynamics.losses import dynamics_terms
 from toolkit.errors import UserError
 from toolkit.training.learner import AbstractLearner, Metrics
+from toolkit.training.optimise import gradient_step
 from toolkit.types import Key
 
 
@@ -31,16 +31,30 @@ class DynamicsState(eqx.Module):
 class AbstractDynamicsLearner(AbstractLearner):
     """Adam on Eq. 7 over random windows of normalised data; subclasses say which model."""
 
-    horizon: eqx.AbstractVar[int]
-    decoded_steps: eqx.AbstractVar[int]
-    reencode_every: eqx.AbstractVar[int]
-    batch_size: eqx.AbstractVar[int]
-    learning_rate: eqx.AbstractVar[float]
-    num_updates: eqx.AbstractVar[int]
-    reward_weight: eqx.AbstractVar[float]
-    consistency_weight: eqx.AbstractVar[float]
-    weight_decay: eqx.AbstractVar[float]
-    max_gradient_norm: eqx.AbstractVar[float]
+    hidden: int = 256
+    """Width of the state encoder and the decoder."""
+    action_hidden: int = 64
+    """Width of the action encoder."""
+    horizon: int = 100
+    """Length of the training windows, in environment steps."""
+    decoded_steps: int = 30
+    """How many steps of each window are decoded in one update."""
+    reencode_every: int = 10
+    """Encode the decoded state again after so many steps, in training and prediction; 0 never."""
+    batch_size: int = 64
+    """Windows per update."""
+    learning_rate: float = 3e-3
+    """Peak rate of Adam; it warms up, then falls to 1 % along a cosine."""
+    num_updates: int = 2000
+    """Length of the run, in updates."""
+    reward_weight: float = 0.1
+    """Weight of L_rew in Eq. 7; the paper has 1."""
+    consistency_weight: float = 1e-3
+    """Weight of L_cons in Eq. 7."""
+    weight_decay: float = 0.0
+    """Decoupled weight decay."""
+    max_gradient_norm: float = 1.0
+    """Gradients are scaled down to this norm."""
 
     @abstractmethod
     def build(self, heads_of: Any, obs_dim: int, action_dim: int, *, key: Key) -> AbstractDynamics:
@@ -80,10 +94,7 @@ class AbstractDynamicsLearner(AbstractLearner):
         (_, metrics), grads = eqx.filter_value_and_grad(self.loss, has_aux=True)(
             state.model, batch, steps
         )
-        params = eqx.filter(state.model, eqx.is_inexact_array)
-        with jax.numpy_dtype_promotion("standard"):  # Adam's bias correction mixes int and float
-            updates, opt_state = self.optimiser().update(grads, state.opt_state, params)
-        model = eqx.apply_updates(state.model, updates)
+        model, opt_state = gradient_step(self.optimiser(), state.model, grads, state.opt_state)
         return DynamicsState(model, opt_state, state.update_count + 1), metrics
 
     def loss(

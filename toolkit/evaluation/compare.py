@@ -22,6 +22,8 @@ _MUST_AGREE = {
     "number of test windows": ("score", "num_test_windows"),
     "horizon": ("score", "horizon"),
     "score rule": ("score", "rule"),
+    "number of episodes": ("score", "num_episodes"),
+    "starts of the episodes": ("score", "start_seed"),
     "environment": ("env", "id"),
     "MuJoCo version": ("env", "mujoco"),
 }
@@ -63,14 +65,26 @@ def verdict(results: dict[str, Result]) -> tuple[bool, str]:
     return True, "These runs may be compared: same data, split, horizon, score rule and simulator."
 
 
+#: The metric to compare by where none was chosen: the first of these that the results have.
+METRICS = ("normalized_score", "episode_return", "state_error_vs_persistence")
+
+
+def default_metric(results: dict[str, Result]) -> str:
+    """The first of `METRICS` that every result has, else the last of them."""
+    every = [set(result.get("metrics", {})) for result in results.values()]
+    return next((m for m in METRICS if all(m in have for have in every)), METRICS[-1])
+
+
 def by_task(results: dict[str, Result]) -> list[dict[str, Result]]:
-    """Results grouped by training data, where every group has the same models, one run of each.
+    """Results grouped by training data (online: by environment), where every group has the same
+    models, one run of each.
 
     One group with everything where they do not line up like that.
     """
     groups: dict[Any, dict[str, Result]] = {}
     for label, result in results.items():
-        groups.setdefault(_look_up(result, ("dataset", "sha256")), {})[label] = result
+        task = _look_up(result, ("dataset", "sha256")) or _look_up(result, ("env", "id"))
+        groups.setdefault(task, {})[label] = result
     models = [sorted(result["model"] for result in group.values()) for group in groups.values()]
     aligned = all(names == models[0] for names in models) and len(set(models[0])) == len(models[0])
     return list(groups.values()) if aligned and len(models[0]) > 1 else [results]

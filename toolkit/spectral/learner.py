@@ -25,10 +25,6 @@ class Koopman(AbstractDynamicsLearner):
 
     modes: int = 256
     """Complex latent coordinates m; the real latent has twice as many (App. H: 512)."""
-    hidden: int = 256
-    """Width of the state encoder and the decoder."""
-    action_hidden: int = 64
-    """Width of the action encoder."""
     real_part: RealPart = "constant"
     """Decay of the modes: constant −0.2, bounded to [−0.3, −0.1] (App. G), or free."""
     imag_part: ImagPart = "increasing"
@@ -45,26 +41,6 @@ class Koopman(AbstractDynamicsLearner):
     """Scale the zero-order-hold gain to unit mean size, so that controls are heard at small Δt."""
     form: Form = "auto"
     """How the recurrence is computed; all forms agree to rounding."""
-    horizon: int = 100
-    """Length of the training windows, in environment steps."""
-    decoded_steps: int = 30
-    """How many steps of each window are decoded in one update."""
-    reencode_every: int = 10
-    """Encode the decoded state again after so many steps, in training and prediction; 0 never."""
-    batch_size: int = 64
-    """Windows per update."""
-    learning_rate: float = 3e-3
-    """Peak rate of Adam; it warms up, then falls to 1 % along a cosine."""
-    num_updates: int = 2000
-    """Length of the run, in updates."""
-    reward_weight: float = 0.1
-    """Weight of L_rew in Eq. 7; the paper has 1."""
-    consistency_weight: float = 1e-3
-    """Weight of L_cons in Eq. 7."""
-    weight_decay: float = 0.0
-    """Decoupled weight decay."""
-    max_gradient_norm: float = 1.0
-    """Gradients are scaled down to this norm."""
 
     def build(self, heads_of: Any, obs_dim: int, action_dim: int, *, key: Key) -> KoopmanDynamics:
         spectrum_key, heads_key, action_key = jr.split(key, 3)

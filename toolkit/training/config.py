@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
+
 from toolkit.data import Dataset
 from toolkit.errors import UserError
 from toolkit.registry import find_model
@@ -17,7 +19,7 @@ from toolkit.training.learner import AbstractLearner
 
 TEST_FRACTION = 0.2
 SPLIT_SEED = 0
-DEFAULT_DATA = "toolkit/pendulum"
+DEFAULT_DATA = "toolkit/hopper-medium"
 CHUNK_UPDATES = 50
 _LARGEST = 2**31 - 1
 
@@ -140,7 +142,7 @@ def _identity(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def check_numbers(learner: AbstractLearner) -> None:
+def check_numbers(learner: eqx.Module) -> None:
     """Refuse hyperparameters that cannot be meant, by the kind of their default.
 
     Whole numbers whose default is positive count something, so they are at least one; only of an

@@ -40,9 +40,9 @@ def read_rows(path: Path) -> list[Row]:
         raise UserError(f"{path} holds a line that is not JSON, so it was damaged.") from None
 
 
-def cut_rows(path: Path, update: int) -> list[Row]:
-    """Drop from the file every row beyond an update, and half a row; the rows that stay."""
-    rows = [row for row in read_rows(path) if row["update"] <= update]
+def cut_rows(path: Path, limit: int, *, key: str = "update") -> list[Row]:
+    """Drop from the file every row whose `key` is beyond `limit`, and half a row; what stays."""
+    rows = [row for row in read_rows(path) if row[key] <= limit]
     write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
     return rows
 

@@ -1,0 +1,61 @@
+"""Environments to act in: the three robots in batches, Gymnasium's others, and their pictures.
+
+Names load when they are first used; MuJoCo and Gymnasium are optional.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from toolkit.envs.batched import BatchedRobots, Physics
+    from toolkit.envs.gymnasium_envs import GymnasiumEnvs
+    from toolkit.envs.interface import AbstractEnvs, EnvSpec, Snapshot, Steps
+    from toolkit.envs.making import make_envs
+    from toolkit.envs.rendering import (
+        Renderer,
+        film_strip,
+        render_episode,
+        write_animation,
+        write_film_strip,
+    )
+    from toolkit.envs.robots import ROBOTS, Robot
+
+_HOMES = {
+    "batched": ("BatchedRobots", "Physics"),
+    "gymnasium_envs": ("GymnasiumEnvs",),
+    "interface": ("AbstractEnvs", "EnvSpec", "Snapshot", "Steps"),
+    "making": ("make_envs",),
+    "rendering": (
+        "Renderer", "film_strip", "render_episode", "write_animation", "write_film_strip",
+    ),
+    "robots": ("ROBOTS", "Robot"),
+}  # fmt: skip
+
+__all__ = [
+    "ROBOTS",
+    "AbstractEnvs",
+    "BatchedRobots",
+    "EnvSpec",
+    "GymnasiumEnvs",
+    "Physics",
+    "Renderer",
+    "Robot",
+    "Snapshot",
+    "Steps",
+    "film_strip",
+    "make_envs",
+    "render_episode",
+    "write_animation",
+    "write_film_strip",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"toolkit.envs.{home}"), name)
+    raise AttributeError(f"module 'toolkit.envs' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

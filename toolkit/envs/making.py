@@ -1,0 +1,33 @@
+"""Environments by their Gymnasium id."""
+
+from __future__ import annotations
+
+from toolkit.envs.interface import AbstractEnvs
+from toolkit.errors import UserError
+
+
+def make_envs(
+    env_id: str, num_envs: int, *, seed: int = 0, threads: int | None = None
+) -> AbstractEnvs:
+    """`num_envs` copies: the three robots as one batch, any other id through Gymnasium.
+
+    `threads` is how many of MuJoCo's threads step the robots (default: one per core); other
+    environments are stepped one after another. The same seed gives the same episodes, whatever
+    the number of threads.
+
+    Raises:
+        UserError: an unknown id, an environment without vectors for observations and actions, a
+            count below 1, a negative seed, or a package that is not installed.
+    """
+    from toolkit.envs.batched import BatchedRobots
+    from toolkit.envs.gymnasium_envs import GymnasiumEnvs
+    from toolkit.envs.robots import ROBOTS
+
+    if seed < 0:
+        raise UserError(f"`seed` must not be negative, got {seed}.")
+    if threads is not None and threads < 1:
+        raise UserError(f"`threads` must be at least 1, got {threads}.")
+    for robot in ROBOTS.values():
+        if robot.env_id == env_id:
+            return BatchedRobots(robot, num_envs, seed=seed, threads=threads)
+    return GymnasiumEnvs(env_id, num_envs, seed=seed)

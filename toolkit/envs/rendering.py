@@ -1,0 +1,401 @@
+"""Pictures of the robots: single frames, film strips and animations, drawn without a screen."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import importlib
+import importlib.util
+import io
+import math
+import os
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from toolkit.envs.requirements import import_mujoco
+from toolkit.envs.robots import Robot
+from toolkit.errors import UserError
+
+BACKGROUND, PAPER, INK = (243, 246, 250), (255, 255, 255), (31, 41, 51)
+_TILES = (222, 228, 235), (203, 212, 222)
+_TILE = 0.5  # m
+_NEAR, _FAR = (0, 114, 178), (213, 94, 0)  # legs on two sides, told apart by every colour vision
+_PROBE = """
+import importlib, sys, mujoco
+window = importlib.import_module("mujoco." + sys.argv[1]).GLContext(64, 64)
+window.make_current()
+model = mujoco.MjModel.from_xml_string("<mujoco/>")
+mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100).free()
+window.free()
+"""
+_REMEDY = (
+    "install Debian's libegl1 libgl1 libgles2 libegl-mesa0 (MUJOCO_GL=egl) or "
+    "libosmesa6 (MUJOCO_GL=osmesa)"
+)
+
+
+@functools.cache
+def can_render(backend: str) -> bool:
+    """Whether this backend of MuJoCo draws here, tried once in a process that may crash."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _PROBE, backend], env=os.environ | {"MUJOCO_GL": backend},
+            capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def choose_backend() -> str:
+    """The module of MuJoCo that draws here: what `MUJOCO_GL` says, else the first that works.
+
+    Raises:
+        UserError: none works.
+    """
+    said = os.environ.get("MUJOCO_GL", "").lower().strip()
+    said = "" if said in ("enable", "enabled", "on", "true", "1") else said
+    if not said:
+        by_system = {"linux": ("egl", "osmesa"), "darwin": ("cgl", "glfw")}
+        candidates = by_system.get(sys.platform, ("glfw",))
+    else:
+        candidates = ({"glx": "glfw", "wgl": "glfw"}.get(said, said),)
+    for backend in candidates:
+        if can_render(backend):
+            return backend
+    tried = (
+        f"with MUJOCO_GL={said}; unset it or" if said else f"(tried {' and '.join(candidates)});"
+    )
+    raise UserError(f"MuJoCo cannot draw here {tried} {_REMEDY}.")
+
+
+class Renderer:
+    """Draws one robot from the side, the camera beside its torso. A context manager.
+
+    The floor's tiles are 0.5 m wide. The camera moves forward with the torso and not up and down,
+    so that hops show. `mujoco.Renderer` has the backend that was chosen when `mujoco` was first
+    imported; this one opens its own, so it works in a process that imported MuJoCo long before.
+    """
+
+    _opened: ExitStack | None = None
+
+    def __init__(self, robot: Robot, *, size: tuple[int, int] = (240, 320)):
+        """Open an off-screen picture of `size` (height, width) pixels.
+
+        Raises:
+            UserError: nothing can draw on this machine, or the size is not positive.
+        """
+        height, width = size
+        if min(size) < 1 or max(size) > 4096:
+            raise UserError(f"`size` must be (height, width) from 1 to 4096 pixels, got {size}.")
+        mujoco, self.robot = import_mujoco(), robot
+        backend = choose_backend()
+        os.environ["MUJOCO_GL"] = backend  # MuJoCo's C library reads it when it loads OpenGL
+        self._model = _restyled(robot.model(), height, width)
+        self._data = mujoco.MjData(self._model)
+        self._scene = mujoco.MjvScene(self._model, maxgeom=200)
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_HAZE] = 1
+        self._option = mujoco.MjvOption()
+        self._camera, self._start = _side_view(self._model, self._data, width / height)
+        self._pixels, self._area = (
+            np.empty((height, width, 3), np.uint8), mujoco.MjrRect(0, 0, width, height),
+        )  # fmt: skip
+        with ExitStack() as opened:
+            self._window = importlib.import_module(f"mujoco.{backend}").GLContext(width, height)
+            opened.callback(self._window.free)
+            self._window.make_current()
+            self._canvas = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100)
+            opened.callback(self._canvas.free)
+            mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._canvas)
+            self._opened = opened.pop_all()
+        _OPEN.add(self)
+        atexit.unregister(_close_all)  # so that it comes before EGL's own end, whoever began it
+        atexit.register(_close_all)
+
+    def frame(self, qpos: np.ndarray, qvel: np.ndarray | None = None) -> np.ndarray:
+        """The robot in a joint state, `(nq,)` and `(nv,)`: pixels `(height, width, 3)`, uint8.
+
+        Raises:
+            UserError: the state has another shape or is not finite, or the renderer is closed.
+        """
+        mujoco, data = import_mujoco(), self._data
+        if self._opened is None:
+            raise UserError(f"The renderer of {self.robot.env_id} is closed; open a new one.")
+        data.qpos[:] = self._checked("qpos", qpos, self._model.nq)
+        data.qvel[:] = 0 if qvel is None else self._checked("qvel", qvel, self._model.nv)
+        mujoco.mj_forward(self._model, data)
+        self._camera.lookat[0] = self._start + data.qpos[0]
+        self._window.make_current()
+        mujoco.mjv_updateScene(
+            self._model, data, self._option, None, self._camera,
+            mujoco.mjtCatBit.mjCAT_ALL, self._scene,
+        )  # fmt: skip
+        mujoco.mjr_render(self._area, self._scene, self._canvas)
+        mujoco.mjr_readPixels(self._pixels, None, self._area, self._canvas)
+        return self._pixels[::-1].copy()  # OpenGL's rows start at the bottom
+
+    def _checked(self, name: str, values: np.ndarray, count: int) -> np.ndarray:
+        values = np.asarray(values, float)
+        if values.shape != (count,):
+            raise UserError(
+                f"`{name}` of {self.robot.env_id} has shape ({count},), got {values.shape}."
+            )
+        if not np.isfinite(values).all():
+            raise UserError(f"`{name}` of {self.robot.env_id} is not finite.")
+        return values
+
+    def close(self) -> None:
+        """Give the picture's memory back; closing twice is fine."""
+        if self._opened is not None:
+            self._window.make_current()
+            self._opened.close()
+            self._opened = None
+
+    def __del__(self) -> None:
+        self.close()
+
+    def __enter__(self) -> Renderer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+_OPEN: weakref.WeakSet[Renderer] = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    for renderer in list(_OPEN):
+        renderer.close()
+
+
+def _restyled(model, height: int, width: int):
+    """Light background, a floor without end and without mirror, limbs in two colours."""
+    mujoco = import_mujoco()
+    model.vis.global_.offheight, model.vis.global_.offwidth = height, width
+    model.vis.quality.offsamples, model.vis.quality.shadowsize = 4, 1024  # twice as fast as 4096
+    model.stat.extent = 3.0  # m; shadows are sharp within it
+    model.vis.rgba.haze = [*(np.array(BACKGROUND) / 255), 1]
+    model.vis.headlight.ambient, model.vis.headlight.diffuse = [0.5] * 3, [0.25] * 3
+    model.vis.headlight.specular = [0.05] * 3
+    _paint(model, mujoco.mjtTexture.mjTEXTURE_SKYBOX, lambda rows, columns: BACKGROUND)
+    _paint(model, mujoco.mjtTexture.mjTEXTURE_2D, _checkered)
+    floor = model.geom("floor").id
+    model.geom_size[floor, :2], model.geom_rgba[floor] = 0, 1  # size 0 is drawn without end
+    tiles = model.geom_matid[floor]
+    model.mat_reflectance[tiles] = model.mat_specular[tiles] = 0
+    model.mat_texuniform[tiles], model.mat_texrepeat[tiles] = 1, 1 / _TILE  # repeats in 2 m
+    for geom in np.flatnonzero(model.geom_bodyid > 0).tolist():
+        model.geom_matid[geom] = -1
+        model.geom_rgba[geom, :3] = _limb_colour(model, geom)
+    # One sun over the camera's shoulder that travels with the torso, and its shadow with it.
+    model.light_bodyid[0], model.light_mode[0] = 1, mujoco.mjtCamLight.mjCAMLIGHT_TRACK
+    model.light_pos0[0], model.light_dir0[0] = [-1.2, -1.5, 4.0], np.array([0.28, 0.35, -0.89])
+    model.light_diffuse[0], model.light_specular[0] = 0.4, 0.15
+    return model
+
+
+def _paint(model, kind, colour: Callable[[np.ndarray, np.ndarray], Any]) -> None:
+    """Fill every texture of a kind with `colour` of its rows `(h, 1)` and columns `(1, w)`."""
+    for texture in np.flatnonzero(model.tex_type == kind):
+        shape = (model.tex_height[texture], model.tex_width[texture], 3)
+        start = model.tex_adr[texture]
+        rows, columns = np.ogrid[: shape[0], : shape[1]]
+        pixels = np.broadcast_to(colour(rows, columns), shape)
+        model.tex_data[start : start + pixels.size] = pixels.ravel()
+
+
+def _checkered(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    return np.where(((2 * rows // rows.size) == (2 * columns // columns.size))[..., None], *_TILES)
+
+
+def _limb_colour(model, geom: int) -> np.ndarray:
+    """Orange for left and back legs, blue for the rest; each segment lighter than its parent."""
+    body, depth = model.geom_bodyid[geom], 0
+    name = model.body(body).name
+    colour = np.array(_FAR if name.endswith("_left") or name.startswith("b") else _NEAR) / 255
+    while model.body_parentid[body] > 0:
+        body, depth = model.body_parentid[body], depth + 1
+    return 1 - (1 - colour) * 0.85**depth
+
+
+def _side_view(model, data, aspect: float):
+    """A camera that sees the whole robot with room for a hop, and how far it is ahead of `qpos`."""
+    mujoco = import_mujoco()
+    mujoco.mj_forward(model, data)
+    robot = model.geom_bodyid > 0
+    reach = model.geom_rbound[robot, None]
+    low = (data.geom_xpos[robot] - reach).min(axis=0)
+    high = (data.geom_xpos[robot] + reach).max(axis=0)
+    span = max(1.3 * high[2], 1.25 * (high[0] - low[0]) / aspect)  # m, from edge to edge
+    camera = mujoco.MjvCamera()
+    camera.type, camera.azimuth, camera.elevation = mujoco.mjtCamera.mjCAMERA_FREE, 90.0, -7.0
+    camera.distance = span / (2 * math.tan(math.radians(model.vis.global_.fovy) / 2))
+    camera.lookat[:] = (low[0] + high[0]) / 2, 0.0, 0.45 * span
+    return camera, camera.lookat[0] - data.qpos[0]
+
+
+def render_episode(
+    robot: Robot,
+    qpos: np.ndarray,
+    qvel: np.ndarray | None = None,
+    *,
+    every: int = 1,
+    size: tuple[int, int] = (240, 320),
+) -> np.ndarray:
+    """Every `every`-th of stored joint states `(steps, nq)`, `(steps, nv)`: frames.
+
+    Shapes: frames `(frames, height, width, 3)`, uint8; `size` is (height, width).
+
+    Raises:
+        UserError: nothing can draw here, no states came, or a state has another shape or is not
+            finite.
+    """
+    if every < 1 or np.ndim(qpos) != 2 or len(qpos) == 0:
+        raise UserError("An episode is drawn from joint states (steps, nq) with `every` at least "
+                        f"1, got shape {np.shape(qpos)} and {every}.")  # fmt: skip
+    if qvel is not None and len(qvel) != len(qpos):
+        raise UserError(f"`qvel` has {len(qvel)} rows where `qpos` has {len(qpos)}.")
+    with Renderer(robot, size=size) as renderer:
+        rows = range(0, len(qpos), every)
+        return np.stack([
+            renderer.frame(qpos[row], None if qvel is None else qvel[row]) for row in rows
+        ])  # fmt: skip
+
+
+def film_strip(frames: np.ndarray, labels: Sequence[str] | None = None, *, count: int = 6):
+    """A `PIL.Image` of up to `count` equally spaced frames side by side, on white.
+
+    Frames are `(n, height, width, 3)`, uint8; `labels` are n short texts that go under them.
+
+    Raises:
+        UserError: the frames have another shape or type, there are not as many labels as frames,
+            `count` is below 1, or Pillow is not installed.
+    """
+    frames, pillow = _checked_frames(frames), _pillow()
+    if labels is not None and len(labels) != len(frames):
+        raise UserError(f"{len(frames)} frames need as many labels, got {len(labels)}.")
+    if count < 1:
+        raise UserError(f"`count` must be at least 1, got {count}.")
+    total, height, width = frames.shape[:3]
+    chosen = np.linspace(0, total - 1, min(count, total)).round().astype(int)
+    gap, text = max(2, width // 80), max(11, height // 14)
+    below = 2 * text if labels is not None else 0
+    strip = pillow.Image.new("RGB", (len(chosen) * (width + gap) - gap, height + below), PAPER)
+    draw, font = pillow.ImageDraw.Draw(strip), pillow.ImageFont.load_default(size=text)
+    for place, index in enumerate(chosen):
+        left = place * (width + gap)
+        strip.paste(pillow.Image.fromarray(frames[index]), (left, 0))
+        if labels is not None:
+            middle = (left + width // 2, height + text)
+            draw.text(middle, labels[index], fill=INK, font=font, anchor="mm")
+    return strip
+
+
+def write_film_strip(
+    path: str | Path, frames: np.ndarray, labels: Sequence[str] | None = None, *, count: int = 6
+) -> Path:
+    """Write `film_strip` as PNG and return the path.
+
+    Raises:
+        UserError: as for `film_strip`; or the name does not end in .png, or cannot be written.
+    """
+    path, strip = Path(path), film_strip(frames, labels, count=count)
+    if path.suffix.lower() != ".png":
+        raise UserError(f"{path}: a film strip is written as .png.")
+    buffer = io.BytesIO()
+    strip.save(buffer, "PNG", optimize=True)
+    return _write(path, lambda draft: draft.write_bytes(buffer.getbuffer()))
+
+
+def write_animation(path: str | Path, frames: np.ndarray, fps: int | float) -> Path:
+    """Write frames `(n, height, width, 3)`, uint8, as .gif or .mp4 and return the path.
+
+    A GIF has one palette for all frames, and frame times in whole hundredths of a second; frames
+    that do not change are joined to one that stays longer.
+
+    Raises:
+        UserError: another suffix, frames or a rate that cannot be shown, a package is missing, or
+            the file cannot be written.
+    """
+    path, frames = Path(path), _checked_frames(frames)
+    if not 0 < fps <= 240:
+        raise UserError(f"`fps` must lie between 0 and 240, got {fps:g}.")
+    writers = {".gif": _write_gif, ".mp4": _write_mp4}
+    if path.suffix.lower() not in writers:
+        raise UserError(f"{path}: an animation is written as .gif or .mp4.")
+    return writers[path.suffix.lower()](path, frames, fps)
+
+
+def _write_gif(path: Path, frames: np.ndarray, fps: int | float) -> Path:
+    if fps > 50:
+        raise UserError(f"{path}: a GIF shows at most 50 frames a second, got {fps:g}; take every "
+                        "second frame, or more.")  # fmt: skip
+    image = _pillow().Image
+    sparse = math.ceil(math.sqrt(frames[..., 0].size / 1e6))  # a million pixels tell the colours
+    sample = frames[:, ::sparse, ::sparse]
+    palette = image.fromarray(sample.reshape(-1, *sample.shape[2:])).quantize(128)
+    first, *rest = (
+        image.fromarray(frame).quantize(palette=palette, dither=image.Dither.NONE)
+        for frame in frames
+    )
+    buffer, hundredths = io.BytesIO(), max(2, round(100 / fps))
+    first.save(
+        buffer, "GIF", save_all=True, append_images=rest, duration=10 * hundredths, loop=0,
+        optimize=False,
+    )  # fmt: skip
+    return _write(path, lambda draft: draft.write_bytes(buffer.getbuffer()))
+
+
+def _write_mp4(path: Path, frames: np.ndarray, fps: int | float) -> Path:
+    if not (importlib.util.find_spec("imageio") and importlib.util.find_spec("imageio_ffmpeg")):
+        raise UserError(f"{path}: writing MP4 needs pip install imageio imageio-ffmpeg; "
+                        "or write .gif instead.")  # fmt: skip
+    import imageio.v3 as iio
+
+    height, width = frames.shape[1:3]  # the codec wants even sides
+    even = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return _write(path, lambda draft: iio.imwrite(
+        draft, even, plugin="FFMPEG", fps=fps, macro_block_size=2))  # fmt: skip
+
+
+def _write(path: Path, save: Callable[[Path], object]) -> Path:
+    """Let `save` write a draft beside `path`, then rename it, so that no half file appears."""
+    draft = path.with_name(f".{path.stem}.{os.getpid()}.draft{path.suffix}")
+    try:
+        save(draft)
+        os.replace(draft, path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{path}: the file could not be written ({reason}).") from None
+    finally:
+        with suppress(OSError):  # nothing was written, or nothing is left
+            draft.unlink()
+    return path
+
+
+def _checked_frames(frames: np.ndarray) -> np.ndarray:
+    frames = np.asarray(frames)
+    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not frames.size:
+        raise UserError("Frames are pixels (frames, height, width, 3) of type uint8, got "
+                        f"{frames.shape} of {frames.dtype}.")  # fmt: skip
+    return frames
+
+
+def _pillow() -> ModuleType:
+    try:
+        import PIL
+        import PIL.Image
+        import PIL.ImageDraw
+        import PIL.ImageFont
+    except ImportError as error:
+        raise UserError(f"Pillow cannot be imported ({error}); pip install pillow.") from None
+    return PIL

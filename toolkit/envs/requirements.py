@@ -1,0 +1,60 @@
+"""What the environments need beyond the core, and one sentence where it is missing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from types import ModuleType
+
+from toolkit.errors import UserError
+
+_HINT = "install the extra: pip install 'koopman-toolkit[mujoco]'"
+
+
+def import_mujoco() -> ModuleType:
+    """MuJoCo with its batched roll-outs.
+
+    Raises:
+        UserError: it is not installed, or `MUJOCO_GL` names a way to draw that is not here.
+    """
+    try:
+        import mujoco
+        import mujoco.rollout
+    except ImportError as error:
+        raise UserError(f"MuJoCo cannot be imported ({error}); {_HINT}.") from None
+    except (AttributeError, OSError, RuntimeError) as error:  # it loads its OpenGL when imported
+        chosen = os.environ.get("MUJOCO_GL", "")
+        raise UserError(
+            f"MuJoCo cannot be imported with MUJOCO_GL={chosen} ({error}); unset MUJOCO_GL or "
+            "install what it names (Debian: libegl1 libgl1 libgles2 for egl, libosmesa6 otherwise)."
+        ) from None
+    return mujoco
+
+
+@contextlib.contextmanager
+def quiet_mujoco() -> Iterator[None]:
+    """Without MuJoCo's remarks on old models, which it appends to a log file in this folder."""
+    try:
+        mujoco = import_mujoco()
+    except UserError:  # not everything that Gymnasium makes needs it
+        yield
+        return
+    mujoco.set_mju_user_warning(lambda message: None)
+    try:
+        yield
+    finally:
+        mujoco.set_mju_user_warning(None)
+
+
+def import_gymnasium() -> ModuleType:
+    """Gymnasium.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        import gymnasium
+    except ImportError as error:
+        raise UserError(f"Gymnasium cannot be imported ({error}); {_HINT}.") from None
+    return gymnasium
