@@ -15,7 +15,7 @@ import pytest
 from tests.notebook_checks import check_notebook
 from toolkit.exercises import Verdict, student_edition
 from toolkit.exercises.editions import check_structure, tags
-from toolkit.exercises.pictures import picture_names, run_cell
+from toolkit.exercises.pictures import picture_file, picture_names, run_cell
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -79,7 +79,7 @@ def test_every_picture_exists_and_is_made_by_a_cell(path: Path):
         "images/badge-colab.svg",
         "images/badge-binder.svg",
     }
-    made = {f"images/{name.partition('=')[0]}.svg"
+    made = {f"images/{picture_file(name)}"
             for cell in notebook.cells for name in picture_names(cell)}  # fmt: skip
     assert shown == made
     for name in shown:

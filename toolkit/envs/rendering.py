@@ -235,7 +235,7 @@ def _side_view(model, data, aspect: float):
     reach = model.geom_rbound[robot, None]
     low = (data.geom_xpos[robot] - reach).min(axis=0)
     high = (data.geom_xpos[robot] + reach).max(axis=0)
-    span = max(1.3 * high[2], 1.25 * (high[0] - low[0]) / aspect)  # m, from edge to edge
+    span = max(1.45 * high[2], 1.25 * (high[0] - low[0]) / aspect)  # m, from edge to edge
     camera = mujoco.MjvCamera()
     camera.type, camera.azimuth, camera.elevation = mujoco.mjtCamera.mjCAMERA_FREE, 90.0, -7.0
     camera.distance = span / (2 * math.tan(math.radians(model.vis.global_.fovy) / 2))

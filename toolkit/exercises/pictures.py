@@ -2,7 +2,8 @@
 
 Notebooks are committed without outputs, so a widget shows nothing on GitHub or on paper. A code
 cell with the tag `picture:NAME` yields `images/NAME.svg` from its last expression, one with
-`picture:NAME=variable` from a variable, and a Markdown cell beside it shows the file.
+`picture:NAME=variable` from a variable, and a Markdown cell beside it shows the file. Where
+MuJoCo draws, a tag `picture:NAME.png=path` takes the PNG that a variable points to.
 """
 
 from __future__ import annotations
@@ -38,13 +39,20 @@ def write_pictures(notebook: str | Path) -> list[Path]:
     folder.mkdir(exist_ok=True)
     written = []
     for name, figure in figures(nbformat.read(path, as_version=4)):
-        small = go.Figure(figure).update_layout(width=WIDTH, height=figure.layout.height or HEIGHT)
+        if isinstance(figure, Path):
+            written.append(shrink(figure, folder / name))
+            continue
+        small = go.Figure(figure)
+        small.update_layout(width=WIDTH, height=small.layout["height"] or HEIGHT)
         written.append(save_picture(small, folder / f"{name}.svg"))
     return written
 
 
-def figures(notebook: Any) -> Iterator[tuple[str, go.Figure]]:
-    """Each picture's name and figure, in the order of the cells, which run in this process."""
+def figures(notebook: Any) -> Iterator[tuple[str, go.Figure | Path]]:
+    """Each picture's name and figure, in the order of the cells, which run in this process.
+
+    A name that ends in .png comes with the path of that PNG.
+    """
     space: dict[str, Any] = {"__name__": "__main__", "display": lambda *_shown: None}
     for cell in notebook.cells:
         if cell.cell_type != "code" or "exercise" in tags(cell) or "check" in tags(cell):
@@ -52,7 +60,35 @@ def figures(notebook: Any) -> Iterator[tuple[str, go.Figure]]:
         value = run_cell(cell.source, space)
         for name in picture_names(cell):
             name, _, variable = name.partition("=")
-            yield name, to_figure(space[variable] if variable else value, name)
+            found = space[variable] if variable else value
+            yield name, existing(found, name) if name.endswith(".png") else to_figure(found, name)
+
+
+def existing(path: Any, name: str) -> Path:
+    """The PNG that a cell wrote.
+
+    Raises:
+        UserError: it wrote none, for instance because nothing draws on this machine.
+    """
+    if not (isinstance(path, str | Path) and Path(path).is_file()):
+        raise UserError(f"The picture {name!r} must be a file that the cell wrote, got {path}.")
+    return Path(path)
+
+
+def shrink(source: Path, target: Path) -> Path:
+    """The PNG with 64 colours: a film strip of a robot needs no more, and is half as large."""
+    from PIL import Image
+
+    with Image.open(source) as image:
+        few = image.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    few.save(target, "PNG", optimize=True)
+    return target
+
+
+def picture_file(name: str) -> str:
+    """The file of a picture in `images`: an SVG unless the name in the tag ends in .png."""
+    stem = name.partition("=")[0]
+    return stem if stem.endswith(".png") else f"{stem}.svg"
 
 
 def picture_names(cell: Any) -> list[str]:

@@ -1,8 +1,11 @@
 """Figures: data in, plotly figure out. Nothing here shows, saves or trains anything."""
 
 from toolkit.figures.ablation import ablation_figure
+from toolkit.figures.coverage import coverage_figure, subsample_figure
 from toolkit.figures.dataset import dataset_figure
 from toolkit.figures.eigenplane import eigenplane_figure
+from toolkit.figures.endings import endings_figure, evidence_figure
+from toolkit.figures.qualities import log_prob_figure, qualities_figure, stages_figure
 from toolkit.figures.response import aliasing_figure, impulse_figure, zero_order_hold_figure
 from toolkit.figures.rollout import error_by_horizon_figure, rollout_figure
 from toolkit.figures.spectrum import generator_figure, initialisation_figure, spectrum_figure
@@ -13,14 +16,21 @@ __all__ = [
     "TEMPLATE",
     "ablation_figure",
     "aliasing_figure",
+    "coverage_figure",
     "dataset_figure",
     "eigenplane_figure",
+    "endings_figure",
     "error_by_horizon_figure",
+    "evidence_figure",
     "generator_figure",
     "impulse_figure",
     "initialisation_figure",
+    "log_prob_figure",
+    "qualities_figure",
     "rollout_figure",
     "spectrum_figure",
+    "stages_figure",
+    "subsample_figure",
     "themed",
     "training_figure",
     "zero_order_hold_figure",

@@ -33,13 +33,13 @@ def save_checkpoint(path: str | Path, state: Any, header: dict[str, Any]) -> Non
     path = Path(path)
     buffer = io.BytesIO()
     eqx.tree_serialise_leaves(buffer, _arrays(state))
-    payload = buffer.getvalue()
+    payload = buffer.getbuffer()
     head = header | {
         "format": FORMAT,
         "leaves": _leaves(state),
         "sha256": hashlib.sha256(payload).hexdigest(),
     }
-    write_atomically(path, _MAGIC + json.dumps(head).encode() + b"\n" + payload)
+    write_atomically(path, _MAGIC + json.dumps(head).encode() + b"\n", payload)
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
@@ -68,8 +68,8 @@ def load_checkpoint(path: str | Path, template: Any) -> tuple[Any, dict[str, Any
     return eqx.combine(arrays, static), header
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Put `content` under `path`, completely or not at all.
+def write_atomically(path: Path, *content: bytes | memoryview) -> None:
+    """Put the parts of `content`, one after another, under `path`, completely or not at all.
 
     Raises:
         UserError: the operating system refuses; the sentence gives its reason.
@@ -78,7 +78,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
-            file.write(content)
+            file.writelines(content)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
