@@ -71,6 +71,7 @@ _BENCH = {
         "the latent recurrence in all its forms, against one pass over the array",
         "commands.bench:Propagation",
     ),
+    "dynamics": _command("a training update of every dynamics model", "commands.bench:Dynamics"),
     "agents": _command(
         "an agent's updates, against their matrix products alone", "commands.bench:Agents"
     ),

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float
 
+from toolkit.product import row_product
 from toolkit.types import Key
 
 
@@ -29,7 +30,7 @@ class Linear(eqx.Module):
         self.bias = jr.uniform(bias_key, (out_size,), minval=-bound, maxval=bound)
 
     def __call__(self, x: Float[Array, " in"]) -> Float[Array, " out"]:
-        return x @ self.weight + self.bias
+        return row_product(x, self.weight) + self.bias
 
 
 class MLP(eqx.Module):

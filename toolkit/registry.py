@@ -36,6 +36,16 @@ MODELS: dict[str, Entry] = {
         "latent dynamics with a diagonal complex spectrum (arXiv:2306.11941)",
         "dynamics",
     ),
+    "mlp": Entry("toolkit.dynamics.mlp:MLPModel", "latent MLP dynamics, a baseline", "dynamics"),
+    "gru": Entry("toolkit.dynamics.gru:GRU", "gated recurrent unit, a baseline", "dynamics"),
+    "transformer": Entry(
+        "toolkit.dynamics.transformer:Transformer", "causal Transformer, a baseline", "dynamics"
+    ),
+    "state-space": Entry(
+        "toolkit.dynamics.state_space:StateSpace",
+        "diagonal state-space layers (S4D style), a baseline",
+        "dynamics",
+    ),
     "sac": Entry(
         "toolkit.agents.sac:SAC",
         "soft actor-critic, learning online in an environment (arXiv:1812.05905)",

@@ -28,8 +28,8 @@ MINUTES = 60_000  # milliseconds
 #: Cells whose screenshots are kept, by a piece of their source that no other cell has.
 LOOKS = {
     "00": (
-        "dataset_figure(dataset)", "LivePlot([", "predict_first(\n", "rollout_view(chosen",
-        "floors=", "spectrum_figure(\n", "Which modes",
+        "dataset_figure(dataset, shown", "LivePlot([", "predict_first(\n", "rollout_view(chosen",
+        "floors=", "spectrum_figure(multipliers", "Which modes",
     ),
     "01": (
         "one_mode(decay", "λ = −0.3 + 4i decays", "hold(decay", "plain = np", "Heatmap",

@@ -139,6 +139,17 @@ def test_every_kind_of_damage_is_found_and_counted(healthy, code, severity, chan
     json.dumps(report.to_json())
 
 
+def test_time_limits_stored_as_terminals(recording):
+    """Falls at any step are no matter; terminals that all come at one, largest step are."""
+    sound = recording([40, 17, 40, 33, 40, 25], falls=[False, True, False, True, False, True])
+    arrays = sound.arrays()
+    assert examine(arrays).find("terminals-at-limit") is None
+    arrays["terminals"] = arrays["terminals"] | arrays["timeouts"]
+    arrays["timeouts"] = np.zeros_like(arrays["timeouts"])
+    found = examine(arrays).find("terminals-at-limit")
+    assert (found.severity, found.num_rows, found.first_rows) == ("warning", 3, (39, 96, 169))
+
+
 def test_a_sparse_reward_is_noted_with_its_rows(recording):
     arrays = recording([300, 300]).arrays()
     arrays["rewards"][:] = 0

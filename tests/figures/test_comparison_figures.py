@@ -113,6 +113,19 @@ def test_a_dataset_at_a_glance(rows: int):
     assert len(shown.y) == data.episode_bounds()[:3][-1, 1]
 
 
+def test_the_observations_of_a_dataset_go_by_their_names():
+    data = dataset(200)
+    fig = dataset_figure(data, dims=[3, 0], names=["height", "angle"])
+    height, angle = fig.data[:2]
+    assert (height.name, angle.name) == ("height", "angle")
+    shown = np.asarray(data.observations)[: len(height.y)]
+    assert np.corrcoef(height.y, shown[:, 3])[0, 1] == pytest.approx(1)
+    assert np.corrcoef(angle.y, shown[:, 0])[0, 1] == pytest.approx(1)
+    assert np.std(height.y) == pytest.approx(1, rel=1e-4)
+    with pytest.raises(UserError, match="`names` must hold 2 names, got 1"):
+        dataset_figure(data, dims=[3, 0], names=["height"])
+
+
 def test_dataset_arguments_are_checked():
     with pytest.raises(UserError, match=r"coordinates in 0..3, got \[4\]"):
         dataset_figure(dataset(10), dims=[4])

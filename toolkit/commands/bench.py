@@ -82,3 +82,48 @@ class Agents:
         if self.json:
             write_report(self.json, report(measured, ["ratio: share of the reference's rate"]))
         return 0
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """Time one training update of every dynamics model at equal parameter counts."""
+
+    json: Path | None = None
+    """Also write the measurements to this file."""
+    repetitions: int = 10
+    """Interleaved repetitions of each case."""
+    lengths: tuple[int, ...] = (10, 50, 100, 200, 500)
+    """Lengths of the windows."""
+    batch: int = 256
+    """Windows per update."""
+
+    def run(self) -> int:
+        """Print each length as soon as it is measured."""
+        from toolkit.bench.dynamics import Speed, measure, rows
+        from toolkit.bench.timing import report
+
+        for name in ("repetitions", "batch"):
+            if getattr(self, name) < 1:
+                raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
+        if not self.lengths or min(self.lengths) < 1:
+            raise UserError(f"`lengths` must be numbers from 1 on, got {self.lengths}.")
+        if self.json and not self.json.parent.is_dir():
+            raise UserError(f"`json` must lie in an existing folder, got {self.json}.")
+
+        def show(speeds: list[Speed]) -> None:
+            seconds = {s.case.split("/")[1]: s.seconds for s in speeds}
+            for s in speeds:
+                times = s.seconds / seconds["koopman"]
+                print(
+                    f"{s.case:36s} {s.updates_per_second:8.2f} updates/s  "
+                    f"{times:5.2f} × koopman's time  {s.share_of_matrix_rate:4.0%} of the "
+                    f"matrix-product rate  {s.parameters:,} parameters"
+                )
+
+        measured = measure(
+            self.lengths, batch=self.batch, repetitions=self.repetitions, on_length=show
+        )
+        if self.json:
+            notes = [f"{s.case}: {s.parameters} parameters" for s in measured]
+            write_report(self.json, report(rows(measured), notes))
+        return 0

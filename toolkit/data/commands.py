@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -149,10 +148,13 @@ class Make:
         from toolkit.behaviours import make_dataset
 
         with tqdm(total=self.num_transitions, unit=" rows", dynamic_ncols=True) as bar:
-            on_rows: Callable[[int], None] = lambda rows: bar.update(rows) and None
+
+            def move(rows: int) -> None:
+                bar.update(rows)
+
             make_dataset(
                 self.name, self.out, num_transitions=self.num_transitions, seed=self.seed,
-                infos=self.infos, threads=self.threads, on_rows=on_rows,
+                infos=self.infos, threads=self.threads, on_rows=move,
             )  # fmt: skip
         size = self.out.stat().st_size / 2**20
         print(f"{self.out}: {self.num_transitions:,} transitions of {self.name}, {size:.1f} MiB")

@@ -13,6 +13,9 @@ _MARK = (
     "write `timeouts` with a true value at each; `load` infers these ends, other readers do not."
 )
 
+_SAME_LENGTH = 3  # terminals of the same, largest length that are no coincidence any more
+_SHORTEST_LIMIT = 20  # steps; shorter episodes may well end together
+
 
 def episode_findings(raw: RawArrays, structure: Structure) -> list[Finding]:
     """Everything about where episodes end and which rows belong together."""
@@ -22,6 +25,7 @@ def episode_findings(raw: RawArrays, structure: Structure) -> list[Finding]:
         *_successors(raw, structure),
         *_length(raw, structure),
         *_early_timeouts(raw, structure),
+        *_terminals_at_limit(structure),
         *_both_flags(raw),
         *_repeated_episodes(raw, structure),
     ]
@@ -135,6 +139,26 @@ def _early_timeouts(raw: RawArrays, structure: Structure) -> list[Finding]:
         "the recording was cut, not the episode (D4RL's replay sets do this whenever a thousand "
         "steps were sampled, D4RL#162); returns of these episodes are partial.",
         "do not read them as returns; for transitions and windows they do no harm.", rows,
+    )]  # fmt: skip
+
+
+def _terminals_at_limit(structure: Structure) -> list[Finding]:
+    """Many terminals after exactly as many steps as the longest episode has."""
+    bounds = structure.bounds()
+    length, last = np.diff(bounds, axis=1)[:, 0], bounds[:, 1] - 1
+    longest = length.max()
+    suspect = structure.terminal[last] & (length == longest)
+    if suspect.sum() < _SAME_LENGTH or longest < _SHORTEST_LIMIT:
+        return []
+    rows = np.zeros(len(structure.terminal), bool)
+    rows[last[suspect]] = True
+    return [finding(
+        "warning", "terminals-at-limit",
+        f"{suspect.sum():,} terminals come after exactly {longest:,} steps, the longest episode "
+        "there is.",
+        "a fall does not keep to a number of steps, so these look like time limits; stored as "
+        "terminals they teach that nothing is worth anything beyond that step.",
+        "store them as `timeouts`, unless the task truly ends there.", rows,
     )]  # fmt: skip
 
 

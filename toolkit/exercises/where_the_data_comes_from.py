@@ -29,7 +29,7 @@ _EVIDENCE = {
     FOREIGN: "look at the last panel: does any lag stand out? An action must explain something of "
     "what happens next.",
     ENDS: "look where its episodes end. A robot that is marked terminal has fallen; some of these "
-    "stand upright, and many last exactly as long as the recorder allows.",
+    "stand upright, and many last exactly as long as the recorder allows. The doctor counts those.",
     NO_REWARD: "look at the rewards, or read the doctor's report: it has a finding of its own for "
     "them.",
 }
@@ -161,7 +161,7 @@ def check_sabotage(answer: Callable[[], Any]) -> str:
         if got[letter] != truth:
             raise NotYet(f"file {letter} is not “{got[letter]}”: {_hint(got[letter], truth)}")
     return (
-        "all five. The doctor finds one of them: what is plausible row by row shows only when rows "
+        "all five. The doctor finds two of them: what is plausible row by row shows only when rows "
         "are held against each other, or against a simulator."
     )
 

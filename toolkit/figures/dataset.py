@@ -11,35 +11,42 @@ from plotly.subplots import make_subplots
 
 from toolkit.data.dataset import Dataset
 from toolkit.errors import UserError
+from toolkit.figures.checks import labels_for
 from toolkit.figures.theme import PALETTE, QUIET_INK, themed
 
 MAX_ROWS = 200_000  # more do not change a histogram that one can see
 
 
 def dataset_figure(
-    dataset: Dataset, dims: Sequence[int] | None = None, num_episodes: int = 3
+    dataset: Dataset,
+    dims: Sequence[int] | None = None,
+    num_episodes: int = 3,
+    names: Sequence[str] | None = None,
 ) -> go.Figure:
     """Coverage in four panels: observations and rewards of the first episodes, episode lengths,
     and how often each action value occurs.
 
-    `dims` chooses the observation coordinates drawn (the first three by default). Observations are
-    scaled to the standard deviation of the rows shown, so that unlike units share one axis.
+    `dims` chooses the observation coordinates drawn (the first three by default), and `names`
+    calls them. Observations are scaled to the standard deviation of the rows shown, so that unlike
+    units share one axis.
 
     Raises:
-        UserError: a coordinate does not exist, or no episode is asked for.
+        UserError: a coordinate does not exist or has no name, or no episode is asked for.
     """
     chosen = list(range(min(3, dataset.obs_dim))) if dims is None else list(dims)
     if not chosen or not all(0 <= d < dataset.obs_dim for d in chosen):
         raise UserError(f"`dims` must name coordinates in 0..{dataset.obs_dim - 1}, got {chosen}.")
     if num_episodes < 1:
         raise UserError(f"`num_episodes` must be at least 1, got {num_episodes}.")
+    titles = list(names) if names else [f"observation {d}" for d in chosen]
+    labels_for(titles, len(chosen), "")
     bounds = dataset.episode_bounds()
     fig = make_subplots(
         2, 2, vertical_spacing=0.2, horizontal_spacing=0.1,
         subplot_titles=["Observations", "Rewards", "Episode lengths", "Actions"],
     )  # fmt: skip
     stop = int(bounds[:num_episodes][-1, 1])
-    _observations(fig, np.asarray(dataset.observations[:stop]), chosen)
+    _observations(fig, np.asarray(dataset.observations[:stop])[:, chosen], titles)
     _rewards(fig, np.asarray(dataset.rewards[:stop]))
     for boundary in bounds[1:num_episodes, 0]:
         _boundary(fig, float(boundary) - 0.5)
@@ -53,11 +60,11 @@ def dataset_figure(
     return themed(fig, title, height=620, margin_t=92, barmode="stack", legend=legend)
 
 
-def _observations(fig: go.Figure, rows: np.ndarray, dims: list[int]) -> None:
-    spread = rows.std(0) + 1e-6
-    for position, d in enumerate(dims):
+def _observations(fig: go.Figure, rows: np.ndarray, titles: list[str]) -> None:
+    scaled = (rows - rows.mean(0)) / (rows.std(0) + 1e-6)
+    for position, title in enumerate(titles):
         fig.add_scatter(
-            y=(rows[:, d] - rows[:, d].mean()) / spread[d], name=f"observation {d}", mode="lines",
+            y=scaled[:, position], name=title, mode="lines",
             line={"color": PALETTE[position % len(PALETTE)], "width": 1.5}, legendgroup="obs",
             row=1, col=1,
         )  # fmt: skip

@@ -1,0 +1,77 @@
+"""The benchmarks of dynamics models and agents: cases, JSON and counts; never their speed."""
+
+from __future__ import annotations
+
+import json
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import pytest
+
+from toolkit.agents.sac import SAC
+from toolkit.bench import agents, dynamics
+from toolkit.cli import main
+
+
+def flops(f, *shapes):
+    return dynamics.product_flops(jax.make_jaxpr(f)(*(jnp.zeros(s) for s in shapes)))
+
+
+def test_products_are_counted_in_batches_loops_and_gradients():
+    assert flops(lambda a, b: a @ b, (3, 4), (4, 5)) == 2 * 3 * 4 * 5
+    assert flops(jnp.matmul, (7, 3, 4), (7, 4, 5)) == 7 * 2 * 3 * 4 * 5
+
+    def loop(a, b):
+        return jax.lax.scan(lambda x, _: (x @ b, None), a, length=10)[0]
+
+    assert flops(jax.jit(loop), (3, 4), (4, 4)) == 10 * 2 * 3 * 4 * 4
+    gradient = jax.grad(lambda b, a: jnp.sum(a @ b))
+    assert flops(gradient, (4, 5), (3, 4)) == 2 * 2 * 3 * 4 * 5  # forward, and to b
+
+
+def test_an_update_of_a_model_counts_its_row_products():
+    learner = dynamics.models()["mlp"](latent=4, width=5, hidden=6, horizon=3, decoded_steps=3)
+    _, (parameters, count) = dynamics.make_update(learner, 3, 2)
+    step = 2 * 2 * (4 * 5 + 5 * 4)  # two windows
+    assert parameters > 100
+    assert count > 3 * 3 * step  # three steps, forward and twice backward, and the heads
+
+
+def test_every_model_is_measured(tmp_path, capsys):
+    path = tmp_path / "d.json"
+    words = ["--lengths", "2", "--batch", "2", "--repetitions", "1", "--json", str(path)]
+    assert main(["bench", "dynamics", *words]) == 0
+    report = json.loads(path.read_text())
+    cases = {row["case"] for row in report["rows"]}
+    assert cases == {f"dynamics/{name}/T=2/B=2" for name in dynamics.models()}
+    assert "koopman" in dynamics.models() and len(cases) == 5
+    for row in report["rows"]:
+        assert row["ratio"] == pytest.approx(row["reference_seconds"] / row["seconds"])
+    assert "parameters" in capsys.readouterr().out
+
+
+def test_sac_products_have_the_shapes_of_its_layers():
+    spec = agents.SPECS["hopper"]
+    agent = SAC(hidden=8, batch_size=4, replay_capacity=100)
+    counted = sum(t * 2 * m * k * n for t, m, k, n in agents.product_shapes(agent, spec))
+    state = agent.init(spec, key=jax.random.key(0))
+    replay = agent.empty_replay(spec, 10)
+    batch = agent.sample(
+        eqx.tree_at(lambda r: r.count, replay, jnp.int32(4)), key=jax.random.key(1)
+    )
+    jaxpr = eqx.filter_make_jaxpr(lambda s, b: agent.update(s, b, key=jax.random.key(2)))(
+        state, batch
+    )[0]
+    # XLA leaves out what autodiff writes down and nobody uses: gradients that are thrown away
+    assert 0.8 * dynamics.product_flops(jaxpr) <= counted <= dynamics.product_flops(jaxpr)
+
+
+def test_agents_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(agents, "UPDATES", 2)
+    monkeypatch.setattr(agents, "SAC", lambda: SAC(hidden=8, batch_size=4, replay_capacity=20_000))
+    path = tmp_path / "a.json"
+    assert main(["bench", "agents", "--repetitions", "1", "--json", str(path)]) == 0
+    rows = json.loads(path.read_text())["rows"]
+    assert [row["case"] for row in rows] == [f"agents/sac/{n}/seeds=1" for n in agents.SPECS]
+    assert "of the matrix-product rate" in capsys.readouterr().out

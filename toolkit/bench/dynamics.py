@@ -1,0 +1,154 @@
+"""One training update of every dynamics model, side by side at equal parameter counts."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jax import lax
+
+from toolkit.bench.timing import Row, interleaved
+from toolkit.data import Dataset, Window
+from toolkit.dynamics import AbstractDynamicsLearner
+from toolkit.nn import num_parameters
+from toolkit.registry import MODELS
+
+LENGTHS = (10, 50, 100, 200, 500)
+REFERENCE = "a matrix product of the decoder's shape"
+OBS_DIM, ACTION_DIM = 17, 6  # of walker2d and halfcheetah, as in Table 3 of the paper
+_PRODUCTS = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Speed:
+    """One model at one length. `flops` are those of the matrix products in one update."""
+
+    case: str
+    updates_per_second: float
+    parameters: int
+    share_of_matrix_rate: float
+    seconds: float
+    matrix_rate: float  # floating-point operations per second
+    repetitions: int
+
+
+def models() -> dict[str, type[AbstractDynamicsLearner]]:
+    """Every dynamics model of the registry, by name."""
+    return {name: entry.load() for name, entry in MODELS.items() if entry.kind == "dynamics"}
+
+
+def measure(
+    lengths: Sequence[int] = LENGTHS,
+    *,
+    batch: int = 256,
+    repetitions: int = 10,
+    names: Sequence[str] | None = None,
+    on_length: Callable[[list[Speed]], None] = lambda speeds: None,
+) -> list[Speed]:
+    """Updates per second of each model, taking turns, and the share of the matrix-product rate.
+
+    An update is the whole of it: losses of Eq. 7 with the learner's usual number of decoded
+    steps, gradients, Adam. All models predict the whole window in one pass (`reencode_every` 0),
+    as in Table 3 of arXiv:2306.11941. The rate is that of (batch·10, 512)·(512, 256), measured in
+    the same turns; the share counts the matrix products that XLA reports for the update.
+    """
+    found = []
+    for length in lengths:
+        cases, costs = {REFERENCE: make_product(10 * batch)}, {}
+        for name, kind in models().items():
+            if names is None or name in names:
+                learner = dataclasses.replace(
+                    kind(), horizon=length, batch_size=batch, reencode_every=0,
+                    decoded_steps=min(length, 30),
+                )  # fmt: skip
+                cases[name], costs[name] = make_update(learner, length, batch)
+        seconds = interleaved(cases, repetitions)
+        rate = _PRODUCTS * 2 * 10 * batch * 512 * 256 / float(np.median(seconds[REFERENCE]))
+        speeds = [
+            Speed(
+                f"dynamics/{name}/T={length}/B={batch}", 1 / time, costs[name][0],
+                costs[name][1] / time / rate, time, rate, repetitions,
+            )
+            for name in costs
+            if (time := float(np.median(seconds[name])))
+        ]  # fmt: skip
+        on_length(speeds)
+        found += speeds
+        del cases
+        gc.collect()
+    return found
+
+
+def rows(speeds: Sequence[Speed]) -> list[Row]:
+    """As rows of a benchmark's JSON: `ratio` is the share of the matrix-product rate."""
+    return [
+        Row(s.case, s.seconds, REFERENCE, s.seconds * s.share_of_matrix_rate,
+            s.share_of_matrix_rate, s.repetitions)
+        for s in speeds
+    ]  # fmt: skip
+
+
+def make_product(rows: int) -> Callable[[], Any]:
+    """A chain of products (rows, 512)·(512, 256) and back, with nothing between them."""
+    keys = jr.split(jr.key(0), 3)
+    x = jr.normal(keys[0], (rows, 512))
+    there, back = jr.normal(keys[1], (512, 256)) / 22.6, jr.normal(keys[2], (256, 512)) / 16.0
+    chain = jax.jit(
+        lambda x, there, back: lax.fori_loop(0, _PRODUCTS // 2, lambda _, y: (y @ there) @ back, x)
+    )
+    return lambda: chain(x, there, back)
+
+
+def make_update(
+    learner: AbstractDynamicsLearner, length: int, batch: int
+) -> tuple[Callable[[], Any], tuple[int, float]]:
+    """One compiled update on a fixed random batch; parameters, and flops of its products."""
+    data = Dataset.from_arrays(
+        np.zeros((2, OBS_DIM)), np.zeros((2, ACTION_DIM)), np.array([0.0, 1.0])
+    )
+    state = learner.init(data, key=jr.key(0))
+    keys = jr.split(jr.key(1), 3)
+    window = Window(
+        jr.normal(keys[0], (length + 1, batch, OBS_DIM)),
+        jnp.tanh(jr.normal(keys[1], (length, batch, ACTION_DIM))),
+        jr.normal(keys[2], (length, batch)),
+    )
+    update = eqx.filter_jit(lambda s, w: learner.update(s, w, key=jr.key(2)))
+    closed = eqx.filter_make_jaxpr(lambda s, w: learner.update(s, w, key=jr.key(2)))
+    jaxpr = closed(state, window)[0]
+    return lambda: update(state, window), (num_parameters(state.model), product_flops(jaxpr))
+
+
+def product_flops(jaxpr: Any) -> float:
+    """Floating-point operations of all matrix products in a program, loops counted in full."""
+    inner = getattr(jaxpr, "jaxpr", jaxpr)
+    total = 0.0
+    for equation in inner.eqns:
+        if equation.primitive.name == "dot_general":
+            (contracted, _), (batched, _) = equation.params["dimension_numbers"]
+            left, right = (v.aval.shape for v in equation.invars)
+            depth = np.prod([left[i] for i in contracted], dtype=float)
+            shared = np.prod([left[i] for i in batched], dtype=float)
+            total += 2 * np.prod(left, dtype=float) * np.prod(right, dtype=float) / depth / shared
+            continue
+        if equation.primitive.name == "row_product":
+            x, matrix = (v.aval.shape for v in equation.invars)
+            total += 2 * np.prod(x, dtype=float) * matrix[1]
+            continue
+        repeats = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
+        branches = [p for p in equation.params.values() if hasattr(p, "eqns") or _is_closed(p)]
+        total += repeats * sum(product_flops(branch) for branch in branches)
+        if equation.primitive.name == "cond":
+            total += max(map(product_flops, equation.params["branches"]))
+    return total
+
+
+def _is_closed(value: Any) -> bool:
+    return hasattr(value, "jaxpr")
