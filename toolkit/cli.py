@@ -81,6 +81,10 @@ _STUDIES = {
         "how the spectrum starts: the ablation of arXiv:2306.11941 App. G",
         "studies.initialisation:Initialisation",
     ),
+    "prediction": _command(
+        "every dynamics model on every dataset: Table 1 of arXiv:2306.11941",
+        "studies.prediction:Prediction",
+    ),
     "behaviours": _command(
         "the policies in the package: store stages of a training run",
         "studies.behaviours:Behaviours",
@@ -114,6 +118,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail("the machine ran out of memory; choose smaller sizes.")
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read our output has seen enough, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def _fail(sentence: str) -> int:

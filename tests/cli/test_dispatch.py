@@ -153,3 +153,10 @@ def test_no_memory_is_one_sentence(refused, monkeypatch):
 
     monkeypatch.setattr(cli, "_dispatch", hungry)
     assert "ran out of memory" in refused("doctor")
+
+
+def test_a_reader_who_has_seen_enough_meets_no_stack_trace():
+    command = f"{sys.executable} -m toolkit data list | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.startswith("NAME")
+    assert done.stderr == ""
