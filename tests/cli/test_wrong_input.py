@@ -154,11 +154,12 @@ def test_a_folder_that_may_not_be_written_is_left_as_it_was(refused, tmp_path, m
 
 def test_a_folder_that_holds_a_run(refused, run_copy):
     before = {path: path.read_bytes() for path in run_copy.rglob("*") if path.is_file()}
-    words = ["train", "koopman", *SMALL, "--seeds", "0,1", "--out", run_copy]
+    any_data = ["train", "koopman", *SMALL, "--seeds", "0,1", "--out", run_copy, "--data"]
+    words = [*any_data, "toolkit/pendulum"]
     assert "already holds a run; `--resume` continues it" in refused(*words)
     sentence = refused(*words, "--hidden", 9, "--resume")
     assert "`hidden` is 9 here but 8 there" in sentence
-    sentence = refused(*words, "--data", "toolkit/duffing", "--resume")
+    sentence = refused(*any_data, "toolkit/duffing", "--resume")
     assert "`data` is toolkit/duffing" in sentence
     assert {path: path.read_bytes() for path in before} == before
 
@@ -167,6 +168,7 @@ def test_a_damaged_checkpoint(refused, run_copy):
     checkpoint = run_copy / "checkpoint" / "state.ckpt"
     checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
     words = ["train", "koopman", *SMALL, "--seeds", "0,1", "--out", run_copy, "--resume"]
+    words += ["--data", "toolkit/pendulum"]
     assert "is a truncated or damaged checkpoint" in refused(*words)
     assert "is a truncated or damaged checkpoint" in refused("evaluate", run_copy)
     checkpoint.write_bytes(b"something else")

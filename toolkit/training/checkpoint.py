@@ -78,7 +78,8 @@ def write_atomically(path: Path, *content: bytes | memoryview) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
-            file.writelines(content)
+            for part in content:
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
