@@ -185,6 +185,16 @@ def test_changed_data_are_refused(finished, monkeypatch):
         moved.dataset()
 
 
+def test_a_bundled_sample_is_a_file_that_must_not_have_changed(finished, monkeypatch):
+    run, *_ = finished
+    record = dataclasses.replace(run.config.data, location="toolkit/hopper-medium")
+    sampled = Run(run.folder, dataclasses.replace(run.config, data=record))
+    other = load("toolkit/duffing")
+    monkeypatch.setattr("toolkit.training.run.load", lambda _: other)
+    with pytest.raises(UserError, match=r"^toolkit/hopper-medium has changed since .* trained on"):
+        sampled.dataset()
+
+
 def test_rows_beyond_an_update_are_cut(tmp_path):
     path = tmp_path / "metrics.jsonl"
     for update in (10, 20, 30):

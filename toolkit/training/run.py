@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.data import Dataset, Normaliser, load
+from toolkit.data.catalogue import find_entry
 from toolkit.errors import UserError
 from toolkit.evaluation.prediction import TrainedDynamics
 from toolkit.registry import find_model
@@ -121,11 +122,12 @@ class Run:
         """All of the run's data, raw.
 
         Raises:
-            UserError: the data are gone or have changed since. Simulated data are exempt: they
-                may differ between machines by rounding.
+            UserError: the data are gone or have changed since. Simulated systems are exempt:
+                they may differ between machines by rounding.
         """
         record, dataset = self.config.data, load(self.config.data.location)
-        simulated = record.location.startswith("toolkit/")
+        entry = find_entry(record.location)
+        simulated = entry is not None and entry.kind == "simulated"
         if dataset.source.sha256 != record.sha256 and not simulated:
             raise UserError(
                 f"{record.location} has changed since {self.folder} was trained on it: its "
