@@ -70,24 +70,41 @@ def test_what_cannot_be_resumed_is_refused(whole, refused, tmp_path):
     assert "`discount` is 0.9 here but 0.99 there" in other
 
 
-def test_an_interruption_says_how_to_go_on(toolkit, tmp_path, monkeypatch):
+@pytest.fixture
+def interrupted(toolkit, tmp_path, monkeypatch):
+    """Trains for 400 steps and is stopped between steps 192 and 256; the answer."""
     from toolkit.envs.batched import BatchedRobots
 
     step, calls = BatchedRobots._advance, []
 
-    def interrupted(self, action):
+    def stop(self, action):
         if self.num_envs == 4:
             calls.append(0)
             if len(calls) == 50:
                 raise KeyboardInterrupt
         return step(self, action)
 
-    monkeypatch.setattr(BatchedRobots, "_advance", interrupted)
+    monkeypatch.setattr(BatchedRobots, "_advance", stop)
     words = ["train", "sac", *SMALL, "--num-envs", "4", "--num-env-steps", "400"]
-    answer = toolkit(*words, "--out", tmp_path / "run")
+    return lambda: toolkit(*words, "--out", tmp_path / "run")
+
+
+def test_an_interruption_says_how_to_go_on(interrupted):
+    answer = interrupted()
     assert answer.code == 130
     assert "from environment step 192 of 400. Continue with: toolkit train sac" in answer.err
     assert "--num-envs 4" in answer.err and answer.err.rstrip().endswith("--resume")
+
+
+def test_an_interruption_says_that_nobody_can_go_on(interrupted, toolkit, tmp_path, monkeypatch):
+    from toolkit.envs.batched import BatchedRobots
+
+    monkeypatch.setattr(BatchedRobots, "restorable", False)
+    answer = interrupted()
+    assert answer.code == 130
+    assert "the last score and agent are from environment step 192 of 400. The sta" in answer.err
+    assert answer.err.rstrip().endswith("of Hopper-v4 cannot be saved, so this run cannot go on.")
+    assert toolkit("evaluate", tmp_path / "run", "--num-episodes", "1").code == 0
 
 
 def test_evaluating_a_run_scores_its_last_policy(whole, toolkit, tmp_path):

@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from toolkit.envs import GymnasiumEnvs
+from toolkit.agents.sac import SAC
+from toolkit.envs import GymnasiumEnvs, make_envs
 from toolkit.errors import UserError
+from toolkit.training.online_run import (
+    OnlineRun,
+    fit_online,
+    start_or_continue_online,
+    write_online_result,
+)
 
 gymnasium = pytest.importorskip("gymnasium")
 pytest.importorskip("mujoco")
@@ -174,8 +181,33 @@ def test_an_environment_that_raises_is_named_with_its_copy(register):
 
 def test_an_environment_of_ones_own_trains_but_is_not_saved(register):
     envs = GymnasiumEnvs(register(), 1)
+    assert not envs.restorable
     with pytest.raises(UserError, match="cannot be saved, so training works and resuming does not"):
         envs.snapshot()
+
+
+@pytest.mark.parametrize("env_id", ["Hopper-v4", "Hopper-v5", "Pendulum-v1"])
+def test_gymnasiums_own_can_be_restored(env_id):
+    envs = make_envs(env_id, 2, threads=1)
+    assert envs.restorable
+    envs.close()
+
+
+def test_a_run_in_an_environment_of_ones_own_is_scored_and_not_resumed(register, tmp_path):
+    env_id = register(max_episode_steps=2, ends_at=2)
+    agent = SAC(
+        hidden=8, batch_size=8, num_envs=2, random_steps=64, replay_capacity=256, num_env_steps=128
+    )
+    settings = {"evaluate_every": 64, "num_episodes": 2}
+    run, state, envs = start_or_continue_online(tmp_path, "sac", agent, env_id, **settings)
+    fit_online(run, state, envs)
+    envs.close()
+    assert [row["env_steps"] for row in run.rows()] == [64, 128]
+    assert [path.name for path in (tmp_path / "checkpoint").iterdir()] == ["agent.ckpt"]
+    result = write_online_result(OnlineRun.open(tmp_path))
+    assert result["score"]["returns"] == [1.0] * 10  # two steps of 0.5 each
+    with pytest.raises(UserError, match=rf"cannot be resumed, because the state of {env_id} canno"):
+        start_or_continue_online(tmp_path, "sac", agent, env_id, **settings, resume=True)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ class TrainOnline(Generic[Agent]):
     out: Path | None = None
     """Folder of the run; without it, runs/AGENT-ENV."""
     resume: bool = False
-    """Continue the run in the folder, exactly as if it had not been stopped."""
+    """Continue the run in the folder, exactly as if it had not been stopped; not for
+    environments of your own, whose state cannot be saved."""
     evaluate_every: int = EVALUATE_EVERY
     """Environment steps between two scores; everything is saved at each."""
     num_episodes: int = NUM_EPISODES
@@ -66,18 +67,23 @@ class TrainOnline(Generic[Agent]):
             print(f"toolkit: {error}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
-            return _interrupted(run)
+            return _interrupted(run, resumable=envs.restorable)
         finally:
             envs.close()
         print(f"{online_report(write_online_result(run))}\n\nEverything is in {run.folder}.")
         return 0
 
 
-def _interrupted(run: OnlineRun) -> int:
-    steps = run.header()["env_steps"] if run.has_checkpoint else 0
+def _interrupted(run: OnlineRun, *, resumable: bool) -> int:
+    steps = run.header()["env_steps"] if run.has_agent else 0
+    saved = "checkpoint" if resumable else "agent"
+    going_on = (
+        f"Continue with: {run.config.command(run.folder)}" if resumable
+        else f"The state of {run.config.env['id']} cannot be saved, so this run cannot go on."
+    )  # fmt: skip
     print(
-        f"Stopped; the last score and checkpoint are from environment step {steps} of "
-        f"{run.config.num_env_steps}. Continue with: {run.config.command(run.folder)}",
+        f"Stopped; the last score and {saved} are from environment step {steps} of "
+        f"{run.config.num_env_steps}. {going_on}",
         file=sys.stderr,
     )
     return 130

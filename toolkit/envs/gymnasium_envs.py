@@ -13,6 +13,7 @@ from toolkit.envs.requirements import import_gymnasium, import_mujoco, quiet_muj
 from toolkit.errors import UserError
 
 _WITHOUT_STATE = ("OrderEnforcing", "PassiveEnvChecker")  # wrappers that a step changes nothing in
+_MUJOCO, _CLASSIC = "gymnasium.envs.mujoco.", "gymnasium.envs.classic_control."
 _READ_BEFORE_A_STEP = ("xpos", "xipos")  # rewards need where bodies were, which lags behind `qpos`
 
 
@@ -75,15 +76,25 @@ class GymnasiumEnvs(AbstractEnvs):
         reason = f"{type(error).__name__}: {error}".rstrip(".")
         return UserError(f"{self.spec.env_id}: {doing} copy {copy} failed ({reason}).")
 
+    @property
+    def restorable(self) -> bool:
+        """See the interface. True for Gymnasium's own MuJoCo and classic-control environments."""
+        return all(map(_is_known, self._envs))
+
     def snapshot(self) -> Snapshot:
-        """See the interface. For Gymnasium's own MuJoCo and classic-control environments.
+        """See the interface.
 
         Raises:
             UserError: this environment's state cannot be saved.
         """
+        if not self.restorable:
+            raise UserError(
+                f"{self.spec.env_id}: the state of this environment cannot be saved, so training "
+                "works and resuming does not."
+            )
         found = {"obs": self.obs.copy()}
         for copy, env in enumerate(self._envs):
-            found |= {f"{copy}/{name}": values for name, values in self._state(env).items()}
+            found |= {f"{copy}/{name}": values for name, values in _state(env).items()}
         return found
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -105,27 +116,6 @@ class GymnasiumEnvs(AbstractEnvs):
                 key.split("/", 1)[1]: values for key, values in snapshot.items()
                 if key.startswith(f"{copy}/")
             })  # fmt: skip
-
-    def _state(self, env: Any) -> Snapshot:
-        simulator = env.unwrapped
-        limits = [layer for layer in _layers(env) if type(layer).__name__ == "TimeLimit"]
-        others = [
-            type(layer).__name__ for layer in _layers(env)
-            if layer not in limits and type(layer).__name__ not in _WITHOUT_STATE
-        ]  # fmt: skip
-        generator = simulator.np_random.bit_generator
-        home = type(simulator).__module__
-        if not others and len(limits) == 1 and isinstance(generator, np.random.PCG64):
-            common = {"elapsed": np.array(limits[0]._elapsed_steps), "rng": _to_words(generator)}
-            if home.startswith("gymnasium.envs.mujoco."):
-                return common | _simulator_state(simulator)
-            state = getattr(simulator, "state", None)
-            if home.startswith("gymnasium.envs.classic_control.") and state is not None:
-                return common | _state_array(state)
-        raise UserError(
-            f"{self.spec.env_id}: the state of this environment cannot be saved, so training "
-            "works and resuming does not."
-        )
 
     def close(self) -> None:
         """Close every copy."""
@@ -171,6 +161,32 @@ def _layers(env: Any) -> Iterator[Any]:
     while env is not env.unwrapped:
         yield env
         env = env.env
+
+
+def _is_known(env: Any) -> bool:
+    """Whether what `_state` reads is all that decides what this environment does next."""
+    simulator = env.unwrapped
+    home = type(simulator).__module__
+    if not home.startswith((_MUJOCO, _CLASSIC)):
+        return False
+    wrappers = [type(layer).__name__ for layer in _layers(env)]
+    return (
+        [name for name in wrappers if name not in _WITHOUT_STATE] == ["TimeLimit"]
+        and isinstance(simulator.np_random.bit_generator, np.random.PCG64)
+        and (home.startswith(_MUJOCO) or getattr(simulator, "state", None) is not None)
+    )
+
+
+def _state(env: Any) -> Snapshot:
+    simulator = env.unwrapped
+    limit = next(layer for layer in _layers(env) if type(layer).__name__ == "TimeLimit")
+    common = {
+        "elapsed": np.array(limit._elapsed_steps),
+        "rng": _to_words(simulator.np_random.bit_generator),
+    }
+    if type(simulator).__module__.startswith(_MUJOCO):
+        return common | _simulator_state(simulator)
+    return common | _state_array(simulator.state)
 
 
 def _state_array(state: Any) -> Snapshot:

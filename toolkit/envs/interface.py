@@ -58,9 +58,18 @@ class AbstractEnvs(ABC):
     def _advance(self, action: np.ndarray) -> Steps:
         """Step every copy and restart those that ended."""
 
+    @property
+    def restorable(self) -> bool:
+        """Whether `snapshot` can save everything, so that training can be resumed."""
+        return True
+
     @abstractmethod
     def snapshot(self) -> Snapshot:
-        """Everything that the future depends on: simulator states, counters, generators."""
+        """Everything that the future depends on: simulator states, counters, generators.
+
+        Raises:
+            UserError: the environment is not `restorable`.
+        """
 
     @abstractmethod
     def restore(self, snapshot: Snapshot) -> None:

@@ -159,8 +159,13 @@ class OnlineRun:
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether anything was saved yet."""
+        """Whether there is a state to go on from."""
         return self._checkpoint.exists()
+
+    @property
+    def has_agent(self) -> bool:
+        """Whether an agent was saved yet, which is all that scoring needs."""
+        return self._agent.exists()
 
     def header(self) -> dict[str, Any]:
         """The header of the saved agent: `update`, `env_steps`, `model`, versions and more.
@@ -168,7 +173,7 @@ class OnlineRun:
         Raises:
             UserError: nothing was saved yet, or the file is damaged.
         """
-        if not self._agent.exists():
+        if not self.has_agent:
             raise UserError(f"{self.folder} has no checkpoint yet.")
         return read_header(self._agent)
 
@@ -195,14 +200,18 @@ class OnlineRun:
         return state
 
     def save(self, state: OnlineState, envs: AbstractEnvs) -> None:
-        """Write all that going on needs (as large as the replay), and the agent by itself."""
+        """Write all that going on needs (as large as the replay), and the agent by itself.
+
+        Where the environments' state cannot be saved, nobody can go on: the agent alone.
+        """
         header = {
             "model": self.config.model,
             "update": int(state.agent.update_count),
             "env_steps": int(state.env_steps),
             "hyperparameters": self.config.hyperparameters,
         } | provenance()
-        save_checkpoint(self._checkpoint, (state, _as_bytes(envs.snapshot())), header)
+        if envs.restorable:
+            save_checkpoint(self._checkpoint, (state, _as_bytes(envs.snapshot())), header)
         save_checkpoint(self._agent, state.agent, header)
 
     def keep_policy(self, policy: AbstractPolicy, row: Row) -> None:
@@ -272,7 +281,7 @@ def start_or_continue_online(
 
     Raises:
         UserError: a setting is out of range, the environment is unknown, the folder holds a run
-            and `resume` is false, or that run is another one.
+            and `resume` is false, or that run is another one or cannot be resumed.
     """
     check_numbers(agent)
     for name, value in [("evaluate_every", evaluate_every), ("num_episodes", num_episodes)]:
@@ -292,6 +301,11 @@ def start_or_continue_online(
         raise UserError(
             f"{folder} already holds a run; `--resume` continues it, another `--out` starts "
             "beside it."
+        )
+    if not envs.restorable:
+        raise UserError(
+            f"{folder} cannot be resumed, because the state of {env_id} cannot be saved; another "
+            "`--out` starts beside it."
         )
     difference = config.difference(OnlineRun.open(folder).config)
     if difference:
