@@ -70,6 +70,13 @@ def test_what_cannot_be_resumed_is_refused(whole, refused, tmp_path):
     assert "`discount` is 0.9 here but 0.99 there" in other
 
 
+def test_a_folder_is_looked_at_before_anything_is_made(whole, refused, monkeypatch):
+    monkeypatch.setattr("toolkit.training.online_driver.make_envs", None)
+    assert "already holds a run" in refused("train", "sac", *SMALL, "--out", whole)
+    words = ["train", "sac", *SMALL, "--seed", "3", "--out", whole, "--resume"]
+    assert "`seed` is 3 here but 0 there" in refused(*words)
+
+
 @pytest.fixture
 def interrupted(toolkit, tmp_path, monkeypatch):
     """Trains for 400 steps and is stopped between steps 192 and 256; the answer."""

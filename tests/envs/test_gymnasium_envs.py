@@ -8,12 +8,12 @@ import pytest
 from toolkit.agents.sac import SAC
 from toolkit.envs import GymnasiumEnvs, make_envs
 from toolkit.errors import UserError
-from toolkit.training.online_run import (
-    OnlineRun,
+from toolkit.training.online_driver import (
     fit_online,
     start_or_continue_online,
     write_online_result,
 )
+from toolkit.training.online_run import OnlineRun
 
 gymnasium = pytest.importorskip("gymnasium")
 pytest.importorskip("mujoco")

@@ -17,8 +17,8 @@ from toolkit.agents.sac import ActorPolicy
 from toolkit.envs.robots import ROBOTS, Robot
 from toolkit.errors import UserError
 from toolkit.evaluation.rollouts import evaluate_policy
+from toolkit.evaluation.scores import rollout_result
 from toolkit.training.checkpoint import load_checkpoint, read_header, save_checkpoint
-from toolkit.training.online_run import rollout_result
 
 FOLDER = Path(__file__).parent / "stored"
 

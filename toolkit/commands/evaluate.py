@@ -66,7 +66,8 @@ class Evaluate:
     def _policy(self) -> dict[str, Any]:
         from toolkit.commands.train_online import online_report
         from toolkit.evaluation.recording import record_motion, write_recording
-        from toolkit.training.online_run import OnlineRun, write_online_result
+        from toolkit.training.online_driver import write_online_result
+        from toolkit.training.online_run import OnlineRun
 
         if self.data:
             raise UserError(f"{self.run_dir} is a policy, which is not evaluated on `data`.")

@@ -14,13 +14,13 @@ from toolkit.commands.output import table
 from toolkit.evaluation.rollouts import NUM_EPISODES
 from toolkit.training.loop import TrainingDiverged
 from toolkit.training.online import OnlineState
-from toolkit.training.online_run import (
-    EVALUATE_EVERY,
-    OnlineRun,
+from toolkit.training.online_config import EVALUATE_EVERY
+from toolkit.training.online_driver import (
     fit_online,
     start_or_continue_online,
     write_online_result,
 )
+from toolkit.training.online_run import OnlineRun
 from toolkit.training.records import Row
 
 Agent = TypeVar("Agent", bound=AbstractOnlineAgent)
@@ -42,7 +42,7 @@ class TrainOnline(Generic[Agent]):
     evaluate_every: int = EVALUATE_EVERY
     """Environment steps between two scores; everything is saved at each."""
     num_episodes: int = NUM_EPISODES
-    """Episodes per score."""
+    """Episodes per score during training; the score at the end always has 10."""
     keep_policies: bool = False
     """Keep the agent of every score, not only the last."""
     threads: int | None = None

@@ -12,7 +12,9 @@ from toolkit.data import Dataset, Source, load
 from toolkit.data.samplers import run_lengths
 from toolkit.errors import UserError
 from toolkit.evaluation.prediction import PredictionErrors, TrainedDynamics, prediction_errors
+from toolkit.evaluation.rollouts import Rollouts
 from toolkit.training.loop import select_seed
+from toolkit.training.passport import environment
 from toolkit.training.run import FORMAT, Run, provenance, write_json
 
 HORIZON = 100
@@ -134,6 +136,41 @@ def _metrics(run: Run, errors: tuple[PredictionErrors, ...]) -> dict[str, dict[s
         "updates_per_second": [rate] * len(errors),
     }
     return {name: spread(np.asarray(values, float)) for name, values in per_seed.items()}
+
+
+def rollout_result(
+    model: str,
+    num_updates: int,
+    num_env_steps: int,
+    rollouts: Rollouts,
+    *,
+    seed: int,
+    hyperparameters: dict[str, Any],
+    extra: dict[str, float] | None = None,
+) -> dict[str, Any]:
+    """The content of a `result.json` for a policy: its score and the passport of the score."""
+    metrics = {"episode_return": float(rollouts.returns.mean()), **(extra or {})}
+    if rollouts.normalised is not None:
+        metrics["normalized_score"] = float(rollouts.normalised.mean())
+    return {
+        "format": FORMAT,
+        "model": model,
+        "hyperparameters": hyperparameters,
+        "dataset": None,
+        "seeds": [seed],
+        "num_updates": num_updates,
+        "num_env_steps": num_env_steps,
+        "env": environment(rollouts.env_id),
+        "score": {
+            "rule": RULE,
+            "num_episodes": len(rollouts.returns),
+            "start_seed": rollouts.seed,
+            "returns": rollouts.returns.tolist(),
+            "lengths": rollouts.lengths.tolist(),
+        },
+        "metrics": {name: spread(np.asarray([value], float)) for name, value in metrics.items()},
+        **provenance(),
+    }
 
 
 def spread(per_seed: np.ndarray) -> dict[str, Any]:
