@@ -12,6 +12,7 @@ import pytest
 from toolkit.data import Normaliser, load
 from toolkit.errors import UserError
 from toolkit.training import Run, TrainingDiverged, fit, save_checkpoint, start_or_continue
+from toolkit.training.online_run import OnlineRun
 from toolkit.training.records import append_row, cut_rows, read_rows
 
 
@@ -152,11 +153,12 @@ def test_a_checkpoint_that_another_model_wrote_is_refused_though_it_fits(finishe
         run.state()
 
 
-def test_a_folder_that_holds_no_run_is_refused(tmp_path):
+@pytest.mark.parametrize("kind", [Run, OnlineRun])
+def test_a_folder_that_holds_no_run_is_refused(tmp_path, kind):
     with pytest.raises(
         UserError, match=r"expected the folder of a run, but it has no config\.json"
     ):
-        Run.open(tmp_path)
+        kind.open(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -168,10 +170,11 @@ def test_a_folder_that_holds_no_run_is_refused(tmp_path):
         ('{"format": 1}', "lacks a setting"),
     ],
 )
-def test_a_damaged_config_is_refused(tmp_path, content, sentence):
+@pytest.mark.parametrize("kind", [Run, OnlineRun])
+def test_a_damaged_config_is_refused(tmp_path, kind, content, sentence):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(UserError, match=sentence):
-        Run.open(tmp_path)
+        kind.open(tmp_path)
 
 
 def test_changed_data_are_refused(finished, monkeypatch):

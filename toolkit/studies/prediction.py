@@ -117,6 +117,7 @@ class Prediction:
         from toolkit.nn import num_parameters
         from toolkit.registry import find_model
         from toolkit.training import select_seed, train
+        from toolkit.training.config import hyperparameters_of
         from toolkit.training.experiment import prepare
         from toolkit.training.run import provenance
 
@@ -155,9 +156,7 @@ class Prediction:
             "state_error_vs_persistence": errors.state_vs_persistence,
             "reward_error": float(errors.reward.mean()),
             "state_error_by_horizon": [round(float(e), 6) for e in errors.state],
-            "hyperparameters": {
-                f.name: getattr(learner, f.name) for f in dataclasses.fields(learner)
-            },
+            "hyperparameters": hyperparameters_of(learner),
             **provenance(),
         }  # fmt: skip
 

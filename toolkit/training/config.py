@@ -79,11 +79,7 @@ class RunConfig:
         Raises:
             UserError: the model or a hyperparameter is unknown to this version.
         """
-        kind = find_model(self.model).load()
-        unknown = set(self.hyperparameters) - {field.name for field in dataclasses.fields(kind)}
-        if unknown:
-            raise UserError(f"{self.model} has no hyperparameter {', '.join(sorted(unknown))}.")
-        return kind(**self.hyperparameters)
+        return make_learner(self.model, self.hyperparameters)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; the inverse of `from_json`."""
@@ -108,24 +104,17 @@ class RunConfig:
             stored.data.num_transitions,
         ):
             return f"`data` is {self.data.label} here but {stored.data.label} there"
-        here, there = _identity(self), _identity(stored)
-        for name in {**there, **here}:
-            if here.get(name) != there.get(name):
-                return f"`{name}` is {here.get(name)!r} here but {there.get(name)!r} there"
-        return None
+        return first_difference(_identity(self), _identity(stored))
 
     def command(self, out: Path) -> str:
         """The command that continues this run in the folder `out`."""
-        defaults = dataclasses.asdict(find_model(self.model).load()())
         words = ["toolkit", "train", self.model, "--data", self.data.location, "--out", str(out)]
         words += ["--seeds", ",".join(map(str, self.seeds))]
         if self.env:
             words += ["--env", str(self.env["id"])]
         if self.chunk_updates != CHUNK_UPDATES:
-            words += ["--chunk-updates", str(self.chunk_updates)]
-        for name, value in self.hyperparameters.items():
-            if value != defaults[name]:
-                words += [f"--{name.replace('_', '-')}", str(value)]
+            words += flags({"chunk_updates": self.chunk_updates})
+        words += flags(chosen_hyperparameters(self.model, self.hyperparameters))
         return shlex.join([*words, "--resume"])
 
 
@@ -140,6 +129,44 @@ def _identity(config: RunConfig) -> dict[str, Any]:
         "split_seed": config.split_seed,
         **config.hyperparameters,
     }
+
+
+def make_learner(model: str, hyperparameters: dict[str, Any]) -> Any:
+    """What the registry has under the name `model`, with these hyperparameters.
+
+    Raises:
+        UserError: the model or a hyperparameter is unknown to this version.
+    """
+    kind = find_model(model).load()
+    unknown = set(hyperparameters) - {field.name for field in dataclasses.fields(kind)}
+    if unknown:
+        raise UserError(f"{model} has no hyperparameter {', '.join(sorted(unknown))}.")
+    return kind(**hyperparameters)
+
+
+def hyperparameters_of(learner: eqx.Module) -> dict[str, Any]:
+    """The fields of a learner by name; the inverse of `make_learner`."""
+    return {field.name: getattr(learner, field.name) for field in dataclasses.fields(learner)}
+
+
+def chosen_hyperparameters(model: str, hyperparameters: dict[str, Any]) -> dict[str, Any]:
+    """Those that are not the model's defaults."""
+    defaults = hyperparameters_of(find_model(model).load()())
+    return {name: value for name, value in hyperparameters.items() if value != defaults[name]}
+
+
+def flags(values: dict[str, Any]) -> list[str]:
+    """Settings as words of a command: `batch_size` 64 becomes `--batch-size 64`."""
+    pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in values.items()]
+    return [word for pair in pairs for word in pair]
+
+
+def first_difference(here: dict[str, Any], there: dict[str, Any]) -> str | None:
+    """The first name whose values differ, in words; none if they are all the same."""
+    for name in {**there, **here}:
+        if here.get(name) != there.get(name):
+            return f"`{name}` is {here.get(name)!r} here but {there.get(name)!r} there"
+    return None
 
 
 def check_numbers(learner: eqx.Module) -> None:

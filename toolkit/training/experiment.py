@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,13 @@ import numpy as np
 from toolkit.data import Dataset, Normaliser, load, split_episodes
 from toolkit.errors import UserError
 from toolkit.evaluation.prediction import normalised
-from toolkit.training.config import CHUNK_UPDATES, DataRecord, RunConfig, check_numbers
+from toolkit.training.config import (
+    CHUNK_UPDATES,
+    DataRecord,
+    RunConfig,
+    check_numbers,
+    hyperparameters_of,
+)
 from toolkit.training.learner import AbstractLearner, Sampler, State
 from toolkit.training.loop import init_states
 from toolkit.training.passport import environment
@@ -57,11 +62,10 @@ def prepare(
         raise UserError(f"`chunk_updates` must be at least 1, got {chunk_updates}.")
     env_record = environment(env) if env else None
     dataset = load(data)
-    hyperparameters = {f.name: getattr(learner, f.name) for f in dataclasses.fields(learner)}
+    record = DataRecord.of(dataset, data)
     config = RunConfig(
-        model, hyperparameters, DataRecord.of(dataset, data), tuple(seeds), chunk_updates,
-        env=env_record,
-    )  # fmt: skip
+        model, hyperparameters_of(learner), record, tuple(seeds), chunk_updates, env=env_record
+    )
     return assemble(config, learner, dataset)
 
 

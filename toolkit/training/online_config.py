@@ -10,9 +10,13 @@ from typing import Any
 
 from toolkit.agents.interface import AbstractOnlineAgent
 from toolkit.envs.interface import EnvSpec
-from toolkit.errors import UserError
 from toolkit.evaluation.rollouts import NUM_EPISODES
-from toolkit.registry import find_model
+from toolkit.training.config import (
+    chosen_hyperparameters,
+    first_difference,
+    flags,
+    make_learner,
+)
 
 EVALUATE_EVERY = 10_000
 
@@ -46,11 +50,7 @@ class OnlineConfig:
         Raises:
             UserError: the agent or a hyperparameter is unknown to this version.
         """
-        kind = find_model(self.model).load()
-        unknown = set(self.hyperparameters) - {field.name for field in dataclasses.fields(kind)}
-        if unknown:
-            raise UserError(f"{self.model} has no hyperparameter {', '.join(sorted(unknown))}.")
-        return kind(**self.hyperparameters)
+        return make_learner(self.model, self.hyperparameters)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; the inverse of `from_json`."""
@@ -68,27 +68,16 @@ class OnlineConfig:
 
         A longer `num_env_steps` is no difference: a run may be continued beyond its end.
         """
-        here, there = _identity(self), _identity(stored)
-        for name in {**there, **here}:
-            if here.get(name) != there.get(name):
-                return f"`{name}` is {here.get(name)!r} here but {there.get(name)!r} there"
-        return None
+        return first_difference(_identity(self), _identity(stored))
 
     def command(self, out: Path) -> str:
         """The command that continues this run in the folder `out`."""
         words = ["toolkit", "train", self.model, "--env", str(self.env["id"]), "--out", str(out)]
-        fields = dataclasses.fields(type(self))
-        chosen = {
-            field.name: getattr(self, field.name)
-            for field in fields
-            if field.name in ("seed", "evaluate_every", "num_episodes", "keep_policies")
-            and getattr(self, field.name) != field.default
-        }
-        defaults = dataclasses.asdict(find_model(self.model).load()())
-        chosen |= {k: v for k, v in self.hyperparameters.items() if v != defaults[k]}
-        for name, value in chosen.items():
-            flag = f"--{name.replace('_', '-')}"
-            words += [flag] if value is True else [flag, str(value)]
+        settings = {k: getattr(self, k) for k in ("seed", "evaluate_every", "num_episodes")}
+        words += flags({k: v for k, v in settings.items() if v != getattr(OnlineConfig, k)})
+        if self.keep_policies:
+            words.append("--keep-policies")
+        words += flags(chosen_hyperparameters(self.model, self.hyperparameters))
         return shlex.join([*words, "--resume"])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +16,7 @@ from toolkit.envs.interface import AbstractEnvs
 from toolkit.errors import UserError
 from toolkit.evaluation.rollouts import NUM_EPISODES, Rollouts, evaluate_policy
 from toolkit.evaluation.scores import rollout_result
-from toolkit.training.config import check_numbers
+from toolkit.training.config import check_numbers, hyperparameters_of
 from toolkit.training.online import OnlineState, Round, init_online, train_online
 from toolkit.training.online_config import EVALUATE_EVERY, OnlineConfig
 from toolkit.training.online_run import OnlineRun
@@ -50,9 +49,8 @@ def start_or_continue_online(
         if value < 1:
             raise UserError(f"`{name}` must be at least 1, got {value}.")
     folder = Path(folder)
-    hyperparameters = {f.name: getattr(agent, f.name) for f in dataclasses.fields(agent)}
     config = partial(
-        OnlineConfig, model, hyperparameters, environment(env_id), seed=seed,
+        OnlineConfig, model, hyperparameters_of(agent), environment(env_id), seed=seed,
         evaluate_every=evaluate_every, num_episodes=num_episodes, keep_policies=keep_policies,
     )  # fmt: skip
     continued = OnlineRun.exists(folder)

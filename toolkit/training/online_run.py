@@ -17,7 +17,7 @@ from toolkit.training.checkpoint import load_checkpoint, read_header, save_check
 from toolkit.training.online import OnlineState
 from toolkit.training.online_config import OnlineConfig
 from toolkit.training.records import Row, append_row, cut_rows, read_rows
-from toolkit.training.run import FORMAT, provenance, read_json, write_json
+from toolkit.training.run import FORMAT, provenance, read_config, write_json
 
 
 class OnlineRun:
@@ -34,18 +34,7 @@ class OnlineRun:
             UserError: the folder holds no run of an online agent, or one of another format.
         """
         folder = Path(folder)
-        stored = read_json(folder / "config.json")
-        if stored.get("format") != FORMAT:
-            raise UserError(
-                f"{folder / 'config.json'} has run format {stored.get('format')}, this version "
-                f"reads {FORMAT}."
-            )
-        try:
-            return cls(folder, OnlineConfig.from_json(stored))
-        except (KeyError, TypeError) as error:
-            raise UserError(
-                f"{folder / 'config.json'} lacks a setting or holds a wrong one: {error}."
-            ) from None
+        return cls(folder, read_config(folder, OnlineConfig.from_json))
 
     @classmethod
     def create(cls, folder: str | Path, config: OnlineConfig) -> OnlineRun:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from toolkit.data import Dataset, Normaliser, load
 from toolkit.data.catalogue import find_entry
@@ -25,6 +26,7 @@ from toolkit.training.loop import init_states, select_seed
 from toolkit.training.records import Row, append_row, cut_rows, read_rows, seed_means
 
 FORMAT = 1
+Config = TypeVar("Config")
 
 
 class Run:
@@ -44,18 +46,7 @@ class Run:
             UserError: the folder holds no run, or one of another format.
         """
         folder = Path(folder)
-        path = folder / "config.json"
-        if not path.is_file():
-            raise UserError(f"{folder}: expected the folder of a run, but it has no config.json.")
-        stored = read_json(path)
-        if stored.get("format") != FORMAT:
-            raise UserError(
-                f"{path} has run format {stored.get('format')}, this version reads {FORMAT}."
-            )
-        try:
-            return cls(folder, RunConfig.from_json(stored))
-        except (KeyError, TypeError) as error:
-            raise UserError(f"{path} lacks a setting or holds a wrong one: {error}.") from None
+        return cls(folder, read_config(folder, RunConfig.from_json))
 
     @classmethod
     def create(cls, folder: str | Path, config: RunConfig) -> Run:
@@ -185,6 +176,26 @@ class Run:
     @property
     def _metrics(self) -> Path:
         return self.folder / "metrics.jsonl"
+
+
+def read_config(folder: Path, from_json: Callable[[dict[str, Any]], Config]) -> Config:
+    """What `from_json` makes of the `config.json` in the folder of a run.
+
+    Raises:
+        UserError: the folder holds no run, or one of another format or kind.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise UserError(f"{folder}: expected the folder of a run, but it has no config.json.")
+    stored = read_json(path)
+    if stored.get("format") != FORMAT:
+        raise UserError(
+            f"{path} has run format {stored.get('format')}, this version reads {FORMAT}."
+        )
+    try:
+        return from_json(stored)
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path} lacks a setting or holds a wrong one: {error}.") from None
 
 
 def provenance() -> dict[str, Any]:
