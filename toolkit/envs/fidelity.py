@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from toolkit.data.reading import read_arrays
 from toolkit.data.structure import flag, infer_structure
 from toolkit.data.tasks import parse_task
 from toolkit.envs.batched import Physics
-from toolkit.envs.requirements import import_gymnasium, import_mujoco
+from toolkit.envs.requirements import import_mujoco, make_gymnasium
 from toolkit.envs.robots import ROBOTS, Robot
 from toolkit.errors import UserError
 
@@ -321,7 +320,14 @@ def _step_batch(physics: Physics, rows: _Rows) -> _Outcome:
 
 def _step_gymnasium(env_id: str, rows: _Rows) -> _Outcome:
     """One step per row in Gymnasium's environment, each from a cleared simulator."""
-    mujoco, env = import_mujoco(), _make(env_id)
+    mujoco = import_mujoco()
+    env = make_gymnasium(
+        env_id,
+        lambda reason: (
+            f"Gymnasium cannot make {env_id} ({reason}); "
+            "`pip install 'gymnasium[mujoco]'` brings what it needs."
+        ),
+    ).unwrapped
     steps = []
     for qpos, qvel, action in zip(rows.qpos, rows.qvel, rows.action, strict=True):
         mujoco.mj_resetData(env.model, env.data)
@@ -330,23 +336,6 @@ def _step_gymnasium(env_id: str, rows: _Rows) -> _Outcome:
     env.close()
     next_obs, reward, terminal = (np.array(column) for column in zip(*steps, strict=True))
     return _Outcome(next_obs, reward, terminal.astype(bool))
-
-
-def _make(env_id: str) -> Any:
-    gymnasium, mujoco = import_gymnasium(), import_mujoco()
-    # MuJoCo would append its remark on an old attribute to a log file in the current folder
-    mujoco.set_mju_user_warning(lambda message: None)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return gymnasium.make(env_id).unwrapped
-    except (ImportError, gymnasium.error.Error) as error:
-        raise UserError(
-            f"Gymnasium cannot make {env_id} ({error}); `pip install 'gymnasium[mujoco]'` brings "
-            "what it needs."
-        ) from None
-    finally:
-        mujoco.set_mju_user_warning(None)
 
 
 def _compare(env_id: str, rows: _Rows, outcome: _Outcome, raw: RawArrays) -> Comparison:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from toolkit.envs.interface import AbstractEnvs, EnvSpec, Snapshot, Steps
-from toolkit.envs.requirements import import_gymnasium, import_mujoco, quiet_mujoco
+from toolkit.envs.requirements import import_mujoco, make_gymnasium
 from toolkit.errors import UserError
 
 _WITHOUT_STATE = ("OrderEnforcing", "PassiveEnvChecker")  # wrappers that a step changes nothing in
@@ -34,9 +33,10 @@ class GymnasiumEnvs(AbstractEnvs):
         if num_envs < 1:
             raise UserError(f"`num_envs` must be at least 1, got {num_envs}.")
         self.num_envs, self._envs = num_envs, []
+        refusal = lambda reason: f"{env_id}: Gymnasium cannot make this ({reason})."
         try:
             for _ in range(num_envs):
-                self._envs.append(_make(env_id))
+                self._envs.append(make_gymnasium(env_id, refusal, disable_env_checker=True))
             self.spec = _spec(env_id, self._envs[0])
             low, high = (
                 np.asarray(getattr(self._envs[0].action_space, bound), float)
@@ -121,17 +121,6 @@ class GymnasiumEnvs(AbstractEnvs):
         """Close every copy."""
         for env in self._envs:
             env.close()
-
-
-def _make(env_id: str) -> Any:
-    gymnasium = import_gymnasium()
-    with warnings.catch_warnings(), quiet_mujoco():
-        warnings.filterwarnings("ignore", r"[\s\S]*is out of date", DeprecationWarning)
-        try:
-            return gymnasium.make(env_id, disable_env_checker=True)
-        except (gymnasium.error.Error, ImportError) as error:
-            reason = str(error).strip().splitlines()[0].rstrip(".?")
-            raise UserError(f"{env_id}: Gymnasium cannot make this ({reason}).") from None
 
 
 def _spec(env_id: str, env: Any) -> EnvSpec:

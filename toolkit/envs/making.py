@@ -21,13 +21,13 @@ def make_envs(
     """
     from toolkit.envs.batched import BatchedRobots
     from toolkit.envs.gymnasium_envs import GymnasiumEnvs
-    from toolkit.envs.robots import ROBOTS
+    from toolkit.envs.robots import find_robot
 
     if seed < 0:
         raise UserError(f"`seed` must not be negative, got {seed}.")
     if threads is not None and threads < 1:
         raise UserError(f"`threads` must be at least 1, got {threads}.")
-    for robot in ROBOTS.values():
-        if robot.env_id == env_id:
-            return BatchedRobots(robot, num_envs, seed=seed, threads=threads)
+    robot = find_robot(env_id)
+    if robot is not None:
+        return BatchedRobots(robot, num_envs, seed=seed, threads=threads)
     return GymnasiumEnvs(env_id, num_envs, seed=seed)

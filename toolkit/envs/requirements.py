@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from types import ModuleType
+from typing import Any
 
 from toolkit.errors import UserError
 
@@ -58,3 +60,21 @@ def import_gymnasium() -> ModuleType:
     except ImportError as error:
         raise UserError(f"Gymnasium cannot be imported ({error}); {_HINT}.") from None
     return gymnasium
+
+
+def make_gymnasium(env_id: str, refusal: Callable[[str], str], **settings: Any) -> Any:
+    """`gymnasium.make` with these settings, without remarks on old versions and models.
+
+    `refusal` makes the sentence for an environment that cannot be made, from Gymnasium's reason.
+
+    Raises:
+        UserError: Gymnasium is not installed, or cannot make the environment.
+    """
+    gymnasium = import_gymnasium()
+    with warnings.catch_warnings(), quiet_mujoco():
+        warnings.filterwarnings("ignore", r"[\s\S]*is out of date", DeprecationWarning)
+        try:
+            return gymnasium.make(env_id, **settings)
+        except (gymnasium.error.Error, ImportError) as error:
+            reason = str(error).strip().splitlines()[0].rstrip(".?")
+            raise UserError(refusal(reason)) from None

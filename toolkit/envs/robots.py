@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from toolkit.envs.requirements import import_gymnasium, import_mujoco
+from toolkit.envs.requirements import import_gymnasium, import_mujoco, quiet_mujoco
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,8 @@ class Robot:
         """
         mujoco, gymnasium = import_mujoco(), import_gymnasium()
         assets = Path(str(gymnasium.__file__)).parent / "envs" / "mujoco" / "assets"
-        # MuJoCo would append its remark on an old attribute to a log file in the current folder
-        mujoco.set_mju_user_warning(lambda message: None)
-        try:
+        with quiet_mujoco():
             return mujoco.MjModel.from_xml_path(str(assets / self.xml))
-        finally:
-            mujoco.set_mju_user_warning(None)
 
     @property
     def falls(self) -> bool:
@@ -96,3 +92,8 @@ ROBOTS = {
     )
 }  # fmt: skip
 """The robots of the three papers, by D4RL's family name."""
+
+
+def find_robot(env_id: str) -> Robot | None:
+    """The robot whose Gymnasium id this is, if it is one of them."""
+    return next((robot for robot in ROBOTS.values() if robot.env_id == env_id), None)

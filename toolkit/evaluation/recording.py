@@ -13,7 +13,7 @@ from toolkit.agents.acting import act, initial_memories
 from toolkit.agents.interface import AbstractPolicy
 from toolkit.envs.batched import BatchedRobots
 from toolkit.envs.rendering import render_episode, write_animation, write_film_strip
-from toolkit.envs.robots import ROBOTS, Robot
+from toolkit.envs.robots import ROBOTS, Robot, find_robot
 from toolkit.errors import UserError
 from toolkit.evaluation.rollouts import EVALUATION_SEED
 
@@ -44,7 +44,7 @@ def record_motion(
     Raises:
         UserError: the environment is none of the robots that can be drawn.
     """
-    robot = next((r for r in ROBOTS.values() if r.env_id == env_id), None)
+    robot = find_robot(env_id)
     if robot is None:
         known = ", ".join(r.env_id for r in ROBOTS.values())
         raise UserError(f"{env_id} cannot be recorded; {known} can.")

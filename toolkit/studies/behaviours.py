@@ -13,7 +13,7 @@ from toolkit.agents.interface import AbstractPolicy
 from toolkit.agents.sac import ActorPolicy
 from toolkit.behaviours.policies import FOLDER, score_behaviour, store_behaviour
 from toolkit.commands.output import table
-from toolkit.envs.robots import ROBOTS
+from toolkit.envs.robots import ROBOTS, find_robot
 from toolkit.errors import UserError
 from toolkit.training.online_run import OnlineRun
 from toolkit.training.records import Row
@@ -39,7 +39,7 @@ class Behaviours:
     def run(self) -> int:
         """Print the score of every stored stage."""
         run = OnlineRun.open(self.run_dir)
-        robot = next((r for r in ROBOTS.values() if r.env_id == run.config.env["id"]), None)
+        robot = find_robot(str(run.config.env["id"]))
         if robot is None:
             raise UserError(f"{self.run_dir} was not trained on one of {', '.join(ROBOTS)}.")
         for old in self.out.glob(f"{robot.name}-*.ckpt"):
