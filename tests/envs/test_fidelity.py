@@ -12,7 +12,8 @@ import tyro
 from toolkit.data import RawArrays, check, read_arrays
 from toolkit.data.commands import Check
 from toolkit.envs.batched import BatchedRobots
-from toolkit.envs.fidelity import GYM_ROWS, Fidelity, simulate_check
+from toolkit.envs.fidelity import GYM_ROWS, simulate_check
+from toolkit.envs.fidelity_report import Fidelity
 from toolkit.envs.robots import ROBOTS
 from toolkit.errors import UserError
 

@@ -11,13 +11,8 @@ if TYPE_CHECKING:
     from toolkit.envs.gymnasium_envs import GymnasiumEnvs
     from toolkit.envs.interface import AbstractEnvs, EnvSpec, Snapshot, Steps
     from toolkit.envs.making import make_envs
-    from toolkit.envs.rendering import (
-        Renderer,
-        film_strip,
-        render_episode,
-        write_animation,
-        write_film_strip,
-    )
+    from toolkit.envs.pictures import film_strip, write_animation, write_film_strip
+    from toolkit.envs.rendering import Renderer, render_episode
     from toolkit.envs.robots import ROBOTS, Robot
 
 _HOMES = {
@@ -25,11 +20,10 @@ _HOMES = {
     "gymnasium_envs": ("GymnasiumEnvs",),
     "interface": ("AbstractEnvs", "EnvSpec", "Snapshot", "Steps"),
     "making": ("make_envs",),
-    "rendering": (
-        "Renderer", "film_strip", "render_episode", "write_animation", "write_film_strip",
-    ),
+    "pictures": ("film_strip", "write_animation", "write_film_strip"),
+    "rendering": ("Renderer", "render_episode"),
     "robots": ("ROBOTS", "Robot"),
-}  # fmt: skip
+}
 
 __all__ = [
     "ROBOTS",

@@ -12,7 +12,8 @@ import numpy as np
 from toolkit.agents.acting import act, initial_memories
 from toolkit.agents.interface import AbstractPolicy
 from toolkit.envs.batched import BatchedRobots
-from toolkit.envs.rendering import render_episode, write_animation, write_film_strip
+from toolkit.envs.pictures import write_animation, write_film_strip
+from toolkit.envs.rendering import render_episode
 from toolkit.envs.robots import ROBOTS, Robot, find_robot
 from toolkit.errors import UserError
 from toolkit.evaluation.rollouts import EVALUATION_SEED
