@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import numpy as np
 
 from toolkit.behaviours.collecting import Collector, Columns
 from toolkit.behaviours.policies import Behaviour, load_behaviour, stages
+from toolkit.drafts import draft_of
 from toolkit.envs.batched import Physics
 from toolkit.envs.robots import ROBOTS, Robot
 from toolkit.errors import UserError
@@ -108,21 +107,17 @@ def make_dataset(
     plan, path = recipe(name), Path(out)
     shares = _shares(num_transitions, len(plan.parts))
     physics = Physics(plan.robot, threads=threads)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
-        with _writing(path, plan, num_transitions, infos):
-            with h5py.File(draft, "w") as file:
-                writer = _Writer(file, infos)
-                for number, (part, share) in enumerate(zip(plan.parts, shares, strict=True)):
-                    for rows in _part_rows(physics, part, (seed, number), share):
-                        writer.append(rows)
-                        on_rows(len(rows["rewards"]))
-                file.attrs.update(_attributes(plan, num_transitions, seed))
-            os.replace(draft, path)
+        _check_space(path, num_transitions * _row_bytes(physics, infos))
+        with draft_of(path) as draft, h5py.File(draft, "w") as file:
+            writer = _Writer(file, infos)
+            for number, (part, share) in enumerate(zip(plan.parts, shares, strict=True)):
+                for rows in _part_rows(physics, part, (seed, number), share):
+                    writer.append(rows)
+                    on_rows(len(rows["rewards"]))
+            file.attrs.update(_attributes(plan, num_transitions, seed))
     finally:
         physics.close()
-        with contextlib.suppress(OSError):
-            draft.unlink()
     return path
 
 
@@ -175,10 +170,9 @@ class _Writer:
             stored[before:] = values
 
 
-@contextlib.contextmanager
-def _writing(path: Path, plan: Recipe, rows: int, infos: bool) -> Iterator[None]:
-    """Refuses before the work what could not be written after it, because HDF5 crashes then."""
-    need = rows * _row_bytes(plan.robot, infos) + _SPARE_BYTES
+def _check_space(path: Path, num_bytes: int) -> None:
+    """Refuse before the work what could not be written after it, because HDF5 crashes then."""
+    need = num_bytes + _SPARE_BYTES
     if not path.parent.is_dir():
         raise UserError(f"{path}: the folder {path.parent} does not exist.")
     free = shutil.disk_usage(path.parent).free
@@ -186,17 +180,12 @@ def _writing(path: Path, plan: Recipe, rows: int, infos: bool) -> Iterator[None]
         raise UserError(
             f"{path}: up to {need / 2**20:.0f} MiB are needed, but {free / 2**20:.0f} are free."
         )
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error).splitlines()[0]
-        raise UserError(f"{path}: the file could not be written ({reason}).") from None
 
 
-def _row_bytes(robot: Robot, infos: bool) -> int:
-    model = robot.model()
-    obs = model.nq - 1 + model.nv
-    return 4 * (2 * obs + model.nu + 1) + 2 + infos * (8 * (model.nq + model.nv) + 4)
+def _row_bytes(physics: Physics, infos: bool) -> int:
+    nq, nv, nu = physics.nq, physics.nv, physics.nu
+    obs = nq - 1 + nv
+    return 4 * (2 * obs + nu + 1) + 2 + infos * (8 * (nq + nv) + 4)
 
 
 def _attributes(plan: Recipe, rows: int, seed: int) -> dict[str, str | int | float]:

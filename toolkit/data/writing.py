@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import numpy as np
 from toolkit.data.arrays import RawArrays
 from toolkit.data.dataset import Dataset
 from toolkit.data.hdf5 import VALID_NEXT
-from toolkit.errors import UserError
+from toolkit.drafts import draft_of
 
 Attribute = str | int | float | bool
 
@@ -36,15 +34,8 @@ def write_d4rl(
     """
     path = Path(path)
     arrays, attributes = _from_dataset(dataset) if isinstance(dataset, Dataset) else _as_is(dataset)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
-    try:
+    with draft_of(path) as draft:
         draft.write_bytes(_encode(arrays, {**attributes, **(metadata or {})}))
-        os.replace(draft, path)
-    except OSError as error:
-        raise UserError(f"{path}: the file could not be written ({error.strerror}).") from None
-    finally:
-        with contextlib.suppress(OSError):  # nothing was written, or nothing is left
-            draft.unlink()
     return path
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib.util
 import io
 import math
-import os
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
+from toolkit.drafts import draft_of
 from toolkit.errors import UserError
 
 PAPER, INK = (255, 255, 255), (31, 41, 51)
@@ -60,7 +59,9 @@ def write_film_strip(
         raise UserError(f"{path}: a film strip is written as .png.")
     buffer = io.BytesIO()
     strip.save(buffer, "PNG", optimize=True)
-    return _write(path, lambda draft: draft.write_bytes(buffer.getbuffer()))
+    with draft_of(path) as draft:
+        draft.write_bytes(buffer.getbuffer())
+    return path
 
 
 def write_animation(path: str | Path, frames: np.ndarray, fps: int | float) -> Path:
@@ -99,7 +100,9 @@ def _write_gif(path: Path, frames: np.ndarray, fps: int | float) -> Path:
         buffer, "GIF", save_all=True, append_images=rest, duration=10 * hundredths, loop=0,
         optimize=False,
     )  # fmt: skip
-    return _write(path, lambda draft: draft.write_bytes(buffer.getbuffer()))
+    with draft_of(path) as draft:
+        draft.write_bytes(buffer.getbuffer())
+    return path
 
 
 def _write_mp4(path: Path, frames: np.ndarray, fps: int | float) -> Path:
@@ -110,22 +113,8 @@ def _write_mp4(path: Path, frames: np.ndarray, fps: int | float) -> Path:
 
     height, width = frames.shape[1:3]  # the codec wants even sides
     even = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    return _write(path, lambda draft: iio.imwrite(
-        draft, even, plugin="FFMPEG", fps=fps, macro_block_size=2))  # fmt: skip
-
-
-def _write(path: Path, save: Callable[[Path], object]) -> Path:
-    """Let `save` write a draft beside `path`, then rename it, so that no half file appears."""
-    draft = path.with_name(f".{path.stem}.{os.getpid()}.draft{path.suffix}")
-    try:
-        save(draft)
-        os.replace(draft, path)
-    except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"{path}: the file could not be written ({reason}).") from None
-    finally:
-        with suppress(OSError):  # nothing was written, or nothing is left
-            draft.unlink()
+    with draft_of(path) as draft:
+        iio.imwrite(draft, even, plugin="FFMPEG", fps=fps, macro_block_size=2)
     return path
 
 
