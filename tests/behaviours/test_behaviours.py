@@ -11,10 +11,11 @@ import pytest
 
 from toolkit.agents.networks import GaussianActor
 from toolkit.behaviours import load_behaviour, make_dataset, stages
-from toolkit.behaviours.making import QUALITIES, make_names, recipe
+from toolkit.behaviours.making import make_names, recipe
 from toolkit.behaviours.policies import FOLDER, store_behaviour
 from toolkit.data import check, load, read_arrays
 from toolkit.data.catalogue import entries
+from toolkit.data.tasks import QUALITIES
 from toolkit.envs.fidelity import simulate_check
 from toolkit.envs.robots import ROBOTS
 from toolkit.errors import UserError

@@ -13,6 +13,7 @@ import numpy as np
 
 from toolkit.behaviours.collecting import Collector, Columns
 from toolkit.behaviours.policies import Behaviour, load_behaviour, stages
+from toolkit.data.tasks import QUALITIES
 from toolkit.drafts import draft_of
 from toolkit.envs.batched import Physics
 from toolkit.envs.robots import ROBOTS, Robot
@@ -20,7 +21,6 @@ from toolkit.errors import UserError
 from toolkit.registry import suggest
 from toolkit.training.passport import installed_version
 
-QUALITIES = ("random", "medium", "expert", "medium-expert", "medium-replay", "full-replay")
 PREFIX = "toolkit/"
 BLOCK_ROWS = 4096
 _SPARE_BYTES = 64 * 2**20

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.data.tasks import parse_task
+from toolkit.data.tasks import QUALITIES, parse_task
 
 D4RL_URL = "http://rail.eecs.berkeley.edu/datasets/offline_rl"
 TSRL_URL = (
@@ -49,12 +49,8 @@ _PUBLISHED_10K = [
      "9d13d0c5db9a9f5556f8ed993126eeec113e67ff0b085ccd2e72a81adfad675f"),
 ]  # fmt: skip
 _V2_FAMILIES = ("hopper", "walker2d", "halfcheetah", "ant")
-_V2_QUALITIES = ("random", "medium", "expert", "medium-replay", "full-replay", "medium-expert")
 _SYSTEMS = ("pendulum", "van-der-pol", "duffing", "cart-pole")
 _ROBOTS = ("hopper", "walker2d", "halfcheetah")
-_ROBOT_QUALITIES = (
-    "random", "medium", "expert", "medium-expert", "medium-replay", "full-replay",
-)  # fmt: skip
 _SAMPLES = Path(__file__).parent / "samples"
 
 
@@ -95,7 +91,7 @@ def entries() -> list[Entry]:
 
 
 def _robots() -> list[Entry]:
-    names = [f"toolkit/{robot}-{quality}" for robot in _ROBOTS for quality in _ROBOT_QUALITIES]
+    names = [f"toolkit/{robot}-{quality}" for robot in _ROBOTS for quality in QUALITIES]
     return [
         Entry(name, "bundled", SAMPLE_ROWS) if sample_path(name).exists()
         else Entry(name, "made", None)
@@ -114,7 +110,7 @@ def _published(row: tuple[str, int, int, str]) -> Entry:
 
 
 def _d4rl_v2() -> list[Entry]:
-    tasks = [f"{family}-{quality}-v2" for family in _V2_FAMILIES for quality in _V2_QUALITIES]
+    tasks = [f"{family}-{quality}-v2" for family in _V2_FAMILIES for quality in QUALITIES]
     return [_full_set(name) for name in tasks]
 
 

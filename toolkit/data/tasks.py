@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 
@@ -17,11 +17,12 @@ class Family:
     obs_dim: int
     action_dim: int
     max_episode_steps: int = 1000
+    _: KW_ONLY
+    random_return: float
+    expert_return: float
     env: str | None = None
     dt: float | None = None
     falls: bool = False  # whether an episode can end in a true terminal
-    random_return: float | None = None
-    expert_return: float | None = None
 
 
 FAMILIES = {
@@ -46,7 +47,8 @@ FAMILIES = {
 }  # fmt: skip
 """Dimensions, limits and reference returns of arXiv:2004.07219's environments."""
 
-QUALITIES = ("random", "medium-replay", "full-replay", "medium-expert", "medium", "expert")
+QUALITIES = ("random", "medium", "expert", "medium-expert", "medium-replay", "full-replay")
+"""What acted in a set of the MuJoCo robots, D4RL's or the toolkit's own."""
 
 _ROWS = {
     ("hopper", "medium"): 999_906,
@@ -57,7 +59,10 @@ _ROWS = {
     ("halfcheetah", "medium-replay"): 202_000,
 }
 _MUJOCO = ("hopper", "walker2d", "halfcheetah", "ant")
-_MUJOCO_NAME = re.compile(rf"({'|'.join(_MUJOCO)})-({'|'.join(QUALITIES)})(?:-v(\d+))?(?=$|[.-])")
+_LONGEST_FIRST = sorted(QUALITIES, key=len, reverse=True)  # `medium-replay` is not `medium`
+_MUJOCO_NAME = re.compile(
+    rf"({'|'.join(_MUJOCO)})-({'|'.join(_LONGEST_FIRST)})(?:-v(\d+))?(?=$|[.-])"
+)
 _OTHER = "|".join(family for family in FAMILIES if family not in _MUJOCO)
 _OTHER_NAME = re.compile(rf"({_OTHER})-([a-z-]+?)(?:-v(\d+)(?=$|[.-])|(?=$|\.))")
 
