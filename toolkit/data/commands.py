@@ -63,15 +63,17 @@ class Check:
 
     def run(self) -> int:
         """Print the report; 1 if it has errors."""
-        from toolkit.data.doctor import check
+        from toolkit.data.doctor import check_arrays
+        from toolkit.data.reading import read_arrays
 
-        report = check(self.file)
+        raw = read_arrays(self.file)
+        report = check_arrays(raw, str(self.file))
         content = report.to_json()
         print(report)
         if self.simulate:
             from toolkit.envs.fidelity import simulate_check
 
-            fidelity = simulate_check(self.file)
+            fidelity = simulate_check(raw)
             content["simulation"] = fidelity.to_json()
             print(f"\n{fidelity}")
         if self.json:
