@@ -1,4 +1,7 @@
-"""Actors and critics that the agents share. One sample each; batches come from `vmap`."""
+"""Actors and critics that the agents share.
+
+The actor takes one observation, and batches come from `vmap`; the critics take a batch.
+"""
 
 from __future__ import annotations
 
