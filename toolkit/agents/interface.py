@@ -9,7 +9,7 @@ import equinox as eqx
 
 from toolkit.data.samplers import Transitions
 from toolkit.envs.interface import EnvSpec
-from toolkit.training.learner import Batch, Metrics, State
+from toolkit.training.learner import AbstractUpdater, State
 from toolkit.types import Action, Key, Obs
 
 Memory = Any  # what a policy carries from one step of an episode to the next
@@ -27,7 +27,7 @@ class AbstractPolicy(eqx.Module):
         """The action for an observation, and the memory after it."""
 
 
-class AbstractOnlineAgent(eqx.Module):
+class AbstractOnlineAgent(AbstractUpdater):
     """Hyperparameters in the object, everything learned in the state, experience in the replay.
 
     `state` is a pytree with an integer `update_count`; `replay` is whatever the agent samples its
@@ -53,11 +53,3 @@ class AbstractOnlineAgent(eqx.Module):
     @abstractmethod
     def observe(self, replay: Any, steps: Transitions) -> Any:
         """The replay with new experience: steps of every copy, oldest first, copies innermost."""
-
-    @abstractmethod
-    def sample(self, replay: Any, *, key: Key) -> Batch:
-        """One batch. Runs inside compiled code."""
-
-    @abstractmethod
-    def update(self, state: State, batch: Batch, *, key: Key) -> tuple[State, Metrics]:
-        """One update: the state after it (`update_count` one higher) and its scalar metrics."""

@@ -17,6 +17,7 @@ from toolkit.agents.sac import SAC
 from toolkit.bench.timing import Row, interleaved, rows
 from toolkit.data.samplers import Transitions
 from toolkit.envs.interface import EnvSpec
+from toolkit.training.loop import scan_updates
 
 REFERENCE = "the update's matrix products alone"
 UPDATES = 50
@@ -70,15 +71,7 @@ def make_update(agent: SAC, spec: EnvSpec) -> Callable[[], Any]:
 
     @eqx.filter_jit
     def update(state: Any, replay: Any) -> Any:
-        arrays, static = eqx.partition(state, eqx.is_array)
-
-        def body(arrays: Any, key: Any) -> tuple[Any, None]:
-            sample_key, update_key = jr.split(key)
-            batch = agent.sample(replay, key=sample_key)
-            after, _ = agent.update(eqx.combine(arrays, static), batch, key=update_key)
-            return eqx.filter(after, eqx.is_array), None
-
-        return lax.scan(body, arrays, jr.split(jr.key(2), UPDATES))[0]
+        return scan_updates(agent, replay, state, jr.key(2), UPDATES)[0]
 
     return lambda: update(state, replay)
 

@@ -17,7 +17,22 @@ Sampler = Any
 Metrics = dict[str, Float[Array, ""]]
 
 
-class AbstractLearner(eqx.Module):
+class AbstractUpdater(eqx.Module):
+    """What compiled updates need: a batch out of `source`, and what is learned from it.
+
+    `state` is a pytree with an integer `update_count`.
+    """
+
+    @abstractmethod
+    def sample(self, source: Any, /, *, key: Key) -> Batch:
+        """One batch. Runs inside compiled code."""
+
+    @abstractmethod
+    def update(self, state: State, batch: Batch, *, key: Key) -> tuple[State, Metrics]:
+        """One update: the state after it (`update_count` one higher) and its scalar metrics."""
+
+
+class AbstractLearner(AbstractUpdater):
     """Hyperparameters in the object, everything learned in the state.
 
     A learner is constant during training; `state` is a pytree with the parameters, targets,
@@ -31,11 +46,3 @@ class AbstractLearner(eqx.Module):
     @abstractmethod
     def init(self, dataset: Dataset, *, key: Key) -> State:
         """The state before the first update, sized for the dataset."""
-
-    @abstractmethod
-    def sample(self, sampler: Sampler, *, key: Key) -> Batch:
-        """One batch. Runs inside compiled code."""
-
-    @abstractmethod
-    def update(self, state: State, batch: Batch, *, key: Key) -> tuple[State, Metrics]:
-        """One update: the state after it (`update_count` one higher) and its scalar metrics."""

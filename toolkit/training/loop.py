@@ -15,7 +15,8 @@ from jaxtyping import Array
 
 from toolkit.data import Dataset
 from toolkit.errors import UserError
-from toolkit.training.learner import AbstractLearner, Sampler, State
+from toolkit.training.learner import AbstractLearner, AbstractUpdater, Sampler, State
+from toolkit.types import Key
 
 #: Metric name → one number per update and seed, `(updates, seeds)`.
 ChunkMetrics = dict[str, np.ndarray]
@@ -97,19 +98,37 @@ def _chunk(learner: AbstractLearner, sampler: Sampler, state: State, roots: Any,
     arrays, static = eqx.partition(state, eqx.is_array)
 
     def one_seed(arrays: Any, root: Any):
-        def body(arrays: Any, _: None):
-            state = eqx.combine(arrays, static)
-            sample_key, update_key = jr.split(jr.fold_in(root, state.update_count))
-            batch = learner.sample(sampler, key=sample_key)
-            state, metrics = learner.update(state, batch, key=update_key)
-            return eqx.filter(state, eqx.is_array), metrics
-
-        return lax.scan(body, arrays, length=length)
+        state = eqx.combine(arrays, static)
+        state, metrics = scan_updates(learner, sampler, state, root, length)
+        return eqx.filter(state, eqx.is_array), metrics
 
     if jax.default_backend() == "cpu":
         arrays, metrics = lax.map(lambda pair: one_seed(*pair), (arrays, roots))
     else:
         arrays, metrics = jax.vmap(one_seed)(arrays, roots)
+    return eqx.combine(arrays, static), metrics
+
+
+def scan_updates(
+    learner: AbstractUpdater, source: Any, state: State, root: Key, length: int
+) -> tuple[State, dict[str, Array]]:
+    """`length` updates of one state inside compiled code: the state after them, and its metrics.
+
+    Each update draws its own batch from `source`. The keys of update n follow from
+    `fold_in(root, n)`, so it does not matter where a run was taken up again.
+
+    Shapes: metrics are `(length,)`.
+    """
+    arrays, static = eqx.partition(state, eqx.is_array)
+
+    def body(arrays: Any, _: None):
+        state = eqx.combine(arrays, static)
+        sample_key, update_key = jr.split(jr.fold_in(root, state.update_count))
+        batch = learner.sample(source, key=sample_key)
+        state, metrics = learner.update(state, batch, key=update_key)
+        return eqx.filter(state, eqx.is_array), metrics
+
+    arrays, metrics = lax.scan(body, arrays, length=length)
     return eqx.combine(arrays, static), metrics
 
 

@@ -10,7 +10,6 @@ import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jax import lax
 from jaxtyping import Array, Float, Int
 
 from toolkit.agents.acting import act, initial_memories, restart_memories
@@ -19,7 +18,7 @@ from toolkit.data.samplers import Transitions
 from toolkit.envs.interface import AbstractEnvs, Steps
 from toolkit.errors import UserError
 from toolkit.training.learner import State
-from toolkit.training.loop import TrainingDiverged
+from toolkit.training.loop import TrainingDiverged, scan_updates
 from toolkit.types import Key
 
 TARGET_UPDATES = 64
@@ -125,7 +124,7 @@ def train_online(
         learned, metrics = state.agent, {}
         if not random:
             learned, numbers = _updates(
-                agent, state.agent, state.replay, update_root, schedule.updates
+                agent, state.replay, state.agent, update_root, schedule.updates
             )
             metrics = {name: np.asarray(values) for name, values in numbers.items()}
             _check_finite(metrics, int(learned.update_count))
@@ -204,20 +203,7 @@ def _observe_in_place(given: tuple[AbstractOnlineAgent, Any, Transitions], array
     return eqx.filter(agent.observe(eqx.combine(arrays, static), steps), eqx.is_array)
 
 
-@eqx.filter_jit
-def _updates(
-    agent: AbstractOnlineAgent, state: State, replay: Any, root: Key, length: int
-) -> tuple[State, dict[str, Array]]:
-    arrays, static = eqx.partition(state, eqx.is_array)
-
-    def body(arrays: Any, _: None) -> tuple[Any, dict[str, Array]]:
-        state = eqx.combine(arrays, static)
-        sample_key, update_key = jr.split(jr.fold_in(root, state.update_count))
-        state, metrics = agent.update(state, agent.sample(replay, key=sample_key), key=update_key)
-        return eqx.filter(state, eqx.is_array), metrics
-
-    arrays, metrics = lax.scan(body, arrays, length=length)
-    return eqx.combine(arrays, static), metrics
+_updates = eqx.filter_jit(scan_updates)
 
 
 def _check_finite(metrics: dict[str, np.ndarray], update: int) -> None:
