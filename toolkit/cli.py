@@ -85,6 +85,10 @@ _STUDIES = {
         "every dynamics model on every dataset: Table 1 of arXiv:2306.11941",
         "studies.prediction:Prediction",
     ),
+    "ablation": _command(
+        "the Koopman dynamics model with one choice changed at a time",
+        "studies.ablation:Ablation",
+    ),
     "behaviours": _command(
         "the policies in the package: store stages of a training run",
         "studies.behaviours:Behaviours",

@@ -53,9 +53,13 @@ class MLP(eqx.Module):
         self.activation = activation
 
     def __call__(self, x: Float[Array, " in"]) -> Float[Array, " out"]:
+        return self.layers[-1](self.features(x))
+
+    def features(self, x: Float[Array, " in"]) -> Float[Array, " hidden"]:
+        """What the last layer is given."""
         for layer in self.layers[:-1]:
             x = self.activation(layer(x))
-        return self.layers[-1](x)
+        return x
 
 
 def num_parameters(model: eqx.Module) -> int:

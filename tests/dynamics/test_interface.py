@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from toolkit.data import Window
-from toolkit.dynamics import Heads, consistency_loss, dynamics_terms, prediction_loss, unroll
+from toolkit.dynamics import (
+    AbstractDynamics,
+    Heads,
+    Steps,
+    consistency_loss,
+    dynamics_terms,
+    prediction_loss,
+    unroll,
+)
 from toolkit.errors import UserError
 from toolkit.nn import num_parameters
 from toolkit.spectral import KoopmanDynamics, Spectrum
@@ -78,6 +86,34 @@ def test_prediction_equals_the_equations_step_by_step(model, sample):
     np.testing.assert_allclose(predicted.reward, rewards, atol=1e-5)
 
 
+@pytest.mark.parametrize(("count", "ends"), [(1, True), (3, True), (3, False), (11, False)])
+@pytest.mark.parametrize("hidden", [0, 5])
+def test_strided_states_are_those_of_the_recurrence(count, ends, hidden, sample, getkey):
+    """One product per stride gives the states, and the gradients, of a visit to every step."""
+    model = make_model(action_hidden=hidden)
+    latent, cotangent = jr.normal(getkey(), (2 * MODES,)), jr.normal(getkey(), (2 * MODES,))
+
+    def reached(kind, given, steps):
+        model, latent, actions = given
+        states = kind.drive_to(model, latent, kind.controls_to(model, actions, steps), steps)
+        return jnp.sum(states * cotangent[None]), states
+
+    @eqx.filter_jit
+    def both(key):
+        steps = Steps.spread(TIME - ends, count, key=key)
+        steps = steps.to_end(TIME) if ends else steps
+        gradient = eqx.filter_value_and_grad(
+            lambda given, kind: reached(kind, given, steps), has_aux=True
+        )
+        given = (model, latent, sample[1])
+        return gradient(given, KoopmanDynamics), gradient(given, AbstractDynamics)
+
+    for key in jr.split(getkey(), 6):
+        found, expected = (jax.tree.leaves(part) for part in both(key))
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=2e-5)
+
+
 def test_batches_equal_single_samples(model, getkey):
     obs, actions = jr.normal(getkey(), (4, OBS)), jr.normal(getkey(), (4, TIME, ACTION))
     batch = jax.jit(jax.vmap(model.predict))(obs, actions)
@@ -109,7 +145,7 @@ def test_training_in_pieces_equals_prediction_in_pieces(window):
     """The losses see what `predict` will do: same pieces, same starts."""
     pieces = make_model(reencode_every=4)
     short = Window(window.obs[:9], window.action[:8], window.reward[:8])
-    unrolled = unrolled_by(pieces, short, jnp.array([1, 3, 4]))
+    unrolled = unrolled_by(pieces, short, Steps(jnp.array([1, 3, 4])))
     np.testing.assert_array_equal(unrolled.steps, [1, 3, 4, 5, 7, 8])
     for i in range(5):
         predicted = predict(pieces, short.obs[0, i], short.action[:, i])
@@ -122,7 +158,7 @@ def test_a_negative_interval_is_refused(model, sample):
 
 
 def test_losses_equal_their_sums_by_hand(model, window):
-    steps = jnp.array([2, 5, 11])
+    steps = Steps(jnp.array([2, 5, 11]))
     terms = terms_of(model, window, steps)
     advance = eqx.filter_jit(model.advance)
     state, reward, latent = [], [], []
@@ -140,7 +176,7 @@ def test_losses_equal_their_sums_by_hand(model, window):
 
 def test_consistency_teaches_the_encoder_on_both_sides(model, window):
     """Eq. 7 has no stop-gradient: detaching the target changes the encoder's gradient."""
-    steps = jnp.array([3])
+    steps = Steps(jnp.array([3]))
 
     def attached(heads, detached_heads=None):
         moved = eqx.tree_at(lambda m: m.heads, model, heads)
@@ -157,9 +193,9 @@ def test_consistency_teaches_the_encoder_on_both_sides(model, window):
 
 
 def test_a_perfect_prediction_costs_nothing(model, window):
-    unrolled = unrolled_by(model, window, jnp.arange(1, TIME + 1))
+    unrolled = unrolled_by(model, window, Steps.every(TIME))
     perfect = Window(jnp.concatenate([window.obs[:1], unrolled.obs]), window.action, window.reward)
-    again = unrolled_by(model, perfect, unrolled.steps)
+    again = unrolled_by(model, perfect, Steps.every(TIME))
     assert float(prediction_loss(again, perfect)) < 1e-10
 
 

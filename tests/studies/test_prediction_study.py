@@ -7,7 +7,9 @@ import json
 import pytest
 
 from toolkit.errors import UserError
-from toolkit.studies import prediction
+from toolkit.studies import ablation, comparison, prediction
+from toolkit.studies.ablation import GROUPS, Ablation
+from toolkit.studies.comparison import Budget, Candidate, cell
 from toolkit.studies.prediction import PAPER, Prediction, summary
 
 
@@ -28,7 +30,8 @@ def small(monkeypatch):
     homes = {"koopman": SmallKoopman, "gru": SmallGRU}
     find = lambda name: type("Entry", (), {"load": staticmethod(lambda: homes[name])})
     monkeypatch.setattr("toolkit.registry.find_model", find)
-    monkeypatch.setattr(prediction, "FAST", {"num_updates": 3, "max_windows": 40})
+    for study in (prediction, ablation):
+        monkeypatch.setattr(study, "FAST", Budget(None, 3, 40))
 
 
 def study(tmp_path, **changes):
@@ -41,7 +44,7 @@ def test_a_stopped_study_goes_on_and_rows_say_everything(small, tmp_path, capsys
     first = json.loads((tmp_path / "table.json").read_text())["rows"]
     assert study(tmp_path).run() == 0
     rows = json.loads((tmp_path / "table.json").read_text())["rows"]
-    assert rows[:1] == first and [row["model"] for row in rows] == ["koopman", "gru"]
+    assert rows[:1] == first and [row["candidate"] for row in rows] == ["koopman", "gru"]
     for row in rows:
         assert row["num_updates"] == 3 and row["num_test_windows"] == 40
         assert row["dataset"]["sha256"] and row["versions"] and row["device"]
@@ -58,10 +61,56 @@ def test_other_settings_need_another_table(tmp_path):
         study(tmp_path, fast=False, num_updates=5).run()
 
 
-def test_a_time_becomes_a_number_of_updates(small, tmp_path):
-    study(tmp_path, models=("gru",), fast=False, seconds=1e-6, max_windows=40).run()
+def test_a_time_becomes_updates_by_speeds_measured_side_by_side(small, tmp_path, monkeypatch):
+    """A second study of the same table measures new models beside a known one, on its scale."""
+    speeds = {"koopman": 30.0, "gru": 10.0}
+    asked = []
+
+    def measured(candidates, data):
+        asked.append([c.name for c in candidates])
+        busy = 1.0 if len(asked) == 1 else 0.5
+        return {c.name: busy * speeds[c.name] for c in candidates}
+
+    monkeypatch.setattr(comparison, "measure_speeds", measured)
+    settings = {"fast": False, "seconds": 2.0, "max_windows": 40}
+    study(tmp_path, models=("koopman",), **settings).run()
+    study(tmp_path, **settings).run()
     rows = json.loads((tmp_path / "table.json").read_text())["rows"]
-    assert rows[0]["num_updates"] == 20
+    assert [row["num_updates"] for row in rows] == [60, 20]
+    assert asked == [["koopman"], ["koopman", "gru"]]
+
+
+def test_speeds_are_measured(small):
+    speeds = comparison.measure_speeds([Candidate("a", "koopman")], "toolkit/hopper-medium")
+    assert list(speeds) == ["a"] and speeds["a"] > 1
+
+
+def test_options_depend_on_how_much_data_there_are():
+    candidate = Candidate("a", "koopman", {"modes": 4}, plenty={"reencode_every": 0, "modes": 9})
+    assert candidate.options_for(10_000) == {"modes": 4}
+    assert candidate.options_for(1_000_000) == {"modes": 4, "reencode_every": 0}
+
+
+def test_an_ablation_changes_one_choice_at_a_time(small, tmp_path, capsys, monkeypatch):
+    two = {"consistency": GROUPS["consistency"][:2]}
+    monkeypatch.setattr(ablation, "GROUPS", two)
+    out, data = tmp_path / "ablation.json", ("toolkit/hopper-medium",)
+    assert Ablation(data=data, out=out, groups=("consistency",), fast=True).run() == 0
+    rows = json.loads(out.read_text())["rows"]
+    assert [row["candidate"] for row in rows] == ["default", "consistency 0"]
+    assert [row["options"] for row in rows] == [{}, {"consistency_weight": 0.0}]
+    printed = capsys.readouterr().out
+    assert "consistency 0" in printed and "3 updates" in printed
+    with pytest.raises(UserError, match="`groups` must be of consistency, got 'colour'"):
+        Ablation(data=data, out=out, groups=("colour",), fast=True).run()
+
+
+def test_every_ablation_builds_a_model_and_names_are_of_one_meaning():
+    meanings: dict[str, Candidate] = {}
+    for candidates in GROUPS.values():
+        for candidate in candidates:
+            assert meanings.setdefault(candidate.name, candidate) == candidate
+            assert candidate.learner(10_000).horizon and candidate.learner(10**6).horizon
 
 
 @pytest.mark.parametrize(
@@ -81,17 +130,20 @@ def test_wrong_settings_are_refused(changes, sentence, tmp_path):
 
 def test_the_table_has_the_papers_figures_below_the_set_they_belong_to():
     rows = [
-        {"dataset": {"label": label}, "model": model, "seed": seed, "state_error": error}
+        {"dataset": {"label": label}, "candidate": model, "seed": seed, "state_error": error,
+         "parameters": 7}
         for label, model, seed, error in [
             ("hopper-medium-expert-1M", "gru", 0, 0.1), ("hopper-medium-expert-1M", "gru", 1, 0.3),
             ("hopper-medium-expert-1M", "koopman", 0, 0.5), ("pendulum", "koopman", 0, 0.7),
         ]
     ]  # fmt: skip
-    _, head, ours, paper, other = summary(rows)
+    _, head, ours, paper, other, sizes = summary(rows)
     assert head.split()[-2:] == ["gru", "koopman"]
-    assert ours.split()[1:] == ["0.2", "0.5"]
+    assert ours.split()[1:] == ["0.2", "±", "0.1", "0.5"]
     assert paper.split()[-2:] == ["0.011", "0.012"]
     assert other.split() == ["pendulum", "-", "0.7"]
+    assert sizes.split() == ["parameters", "7", "7"]
+    assert cell(rows, "pendulum", "gru") == "-"
 
 
 def test_the_papers_table_is_whole():

@@ -18,3 +18,4 @@ from toolkit.dynamics.losses import (
     reward_loss as reward_loss,
     unroll as unroll,
 )
+from toolkit.dynamics.steps import Steps as Steps

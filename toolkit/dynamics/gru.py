@@ -51,11 +51,14 @@ class GRUDynamics(AbstractDynamics):
         self.recurrent = Linear(units, 3 * units, key=keys[1])
         self.reencode_every = reencode_every
 
-    def advance(
-        self, latent: Float[Array, " latent"], actions: Float[Array, "time action"]
+    def controls(self, actions: Float[Array, "time action"]) -> Float[Array, "time three_units"]:
+        """The actions' part of every gate, for all steps at once."""
+        return jax.vmap(self.action_encoder)(actions)
+
+    def drive(
+        self, latent: Float[Array, " latent"], controls: Float[Array, "time three_units"]
     ) -> Float[Array, "time latent"]:
-        """Latent states after each action, one step after another."""
-        controls = jax.vmap(self.action_encoder)(actions)
+        """Latent states after each control, one step after another."""
 
         def step(z: Array, control: Array) -> tuple[Array, Array]:
             (r_z, u_z, n_z), (r_a, u_a, n_a) = (

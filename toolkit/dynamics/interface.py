@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
+from toolkit.dynamics.steps import Steps
 from toolkit.errors import UserError
 from toolkit.nn import MLP
 from toolkit.types import Key, Obs, Scalar
@@ -34,7 +35,8 @@ class Heads(eqx.Module):
     The reward head works in standard deviations around the mean reward of the training data, so
     that its loss weighs the same for every robot.
 
-    With `hidden` = 0 encoder and decoder are linear.
+    With `hidden` = 0 encoder and decoder are linear. `decoder_layers` counts the decoder's hidden
+    layers: a model that is linear in time leaves to it what others do step by step.
 
     Shapes: observation `(obs,)` ↔ latent `(latent,)`; reward a scalar.
     """
@@ -51,6 +53,7 @@ class Heads(eqx.Module):
         latent_dim: int,
         *,
         hidden: int,
+        decoder_layers: int = 1,
         reward_hidden: int = 64,
         reward_mean: float = 0.0,
         reward_std: float = 1.0,
@@ -58,7 +61,7 @@ class Heads(eqx.Module):
     ):
         keys = jr.split(key, 3)
         self.encoder = two_layers(obs_dim, hidden, latent_dim, key=keys[0])
-        self.decoder = two_layers(latent_dim, hidden, obs_dim, key=keys[1])
+        self.decoder = layers(latent_dim, hidden, obs_dim, decoder_layers, key=keys[1])
         self.reward_head = two_layers(latent_dim, reward_hidden, 1, key=keys[2])
         self.reward_mean = jnp.asarray(reward_mean, jnp.float32)
         self.reward_std = jnp.asarray(reward_std, jnp.float32)
@@ -71,7 +74,12 @@ class Heads(eqx.Module):
 
 def two_layers(in_size: int, hidden: int, out_size: int, *, key: Key) -> MLP:
     """Linear, SiLU, linear; a single linear layer where `hidden` is 0."""
-    sizes = (in_size, hidden, out_size) if hidden else (in_size, out_size)
+    return layers(in_size, hidden, out_size, 1, key=key)
+
+
+def layers(in_size: int, hidden: int, out_size: int, count: int, *, key: Key) -> MLP:
+    """`count` hidden layers with SiLU between linear ones; a linear layer where `hidden` is 0."""
+    sizes = (in_size, *([hidden] * count if hidden else []), out_size)
     return MLP(sizes, activation=jax.nn.silu, key=key)
 
 
@@ -95,10 +103,32 @@ class AbstractDynamics(eqx.Module):
     memory: eqx.AbstractVar[Float[Array, " obs"]]
 
     @abstractmethod
+    def controls(self, actions: Float[Array, "time action"]) -> Shaped[Array, "time control"]:
+        """What the actions do to the latent state, as far as the state need not be known."""
+
+    @abstractmethod
+    def drive(
+        self, latent: Latent, controls: Shaped[Array, "time control"]
+    ) -> Float[Array, "time latent"]:
+        """Latent states after each control."""
+
     def advance(
         self, latent: Latent, actions: Float[Array, "time action"]
     ) -> Float[Array, "time latent"]:
         """Latent states after each action."""
+        return self.drive(latent, self.controls(actions))
+
+    def controls_to(
+        self, actions: Float[Array, "time action"], steps: Steps
+    ) -> Shaped[Array, "controls control"]:
+        """The controls that `drive_to` needs to reach the chosen steps."""
+        return self.controls(actions)
+
+    def drive_to(
+        self, latent: Latent, controls: Shaped[Array, "controls control"], steps: Steps
+    ) -> Float[Array, "steps latent"]:
+        """Latent states after the chosen steps only; a model may skip those between."""
+        return self.drive(latent, controls)[steps.at - 1]
 
     def encode(self, obs: Obs) -> Latent:
         """g_θ(s): the latent state of an observation."""

@@ -7,13 +7,13 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-import jax.random as jr
 import optax
 from jaxtyping import Array, Int
 
 from toolkit.data import Dataset, Window, WindowSampler
 from toolkit.dynamics.interface import AbstractDynamics, Heads
 from toolkit.dynamics.losses import dynamics_terms
+from toolkit.dynamics.steps import Steps
 from toolkit.errors import UserError
 from toolkit.training.learner import AbstractLearner, Metrics
 from toolkit.training.optimise import gradient_step
@@ -33,6 +33,8 @@ class AbstractDynamicsLearner(AbstractLearner):
 
     hidden: int = 256
     """Width of the state encoder and the decoder."""
+    decoder_layers: int = 1
+    """Hidden layers of the decoder."""
     action_hidden: int = 64
     """Width of the action encoder."""
     horizon: int = 100
@@ -75,7 +77,8 @@ class AbstractDynamicsLearner(AbstractLearner):
     def init(self, dataset: Dataset, *, key: Key) -> DynamicsState:
         def heads_of(latent_dim: int, hidden: int, key: Key) -> Heads:
             return Heads(
-                dataset.obs_dim, latent_dim, hidden=hidden, key=key,
+                dataset.obs_dim, latent_dim, hidden=hidden,
+                decoder_layers=self.decoder_layers, key=key,
                 reward_mean=float(dataset.rewards.mean()),
                 reward_std=max(float(dataset.rewards.std()), 1e-3),
             )  # fmt: skip
@@ -97,11 +100,9 @@ class AbstractDynamicsLearner(AbstractLearner):
         model, opt_state = gradient_step(self.optimiser(), state.model, grads, state.opt_state)
         return DynamicsState(model, opt_state, state.update_count + 1), metrics
 
-    def loss(
-        self, model: AbstractDynamics, batch: Window, steps: Int[Array, " piece"]
-    ) -> tuple[Array, Metrics]:
+    def loss(self, model: AbstractDynamics, batch: Window, steps: Steps) -> tuple[Array, Metrics]:
         """Eq. 7 with its weights, and each term by name."""
-        terms = dynamics_terms(model, batch, steps)
+        terms = dynamics_terms(model, batch, steps, consistency=self.consistency_weight > 0)
         total = (
             terms.prediction
             + self.reward_weight * terms.reward
@@ -114,7 +115,7 @@ class AbstractDynamicsLearner(AbstractLearner):
             "loss/consistency": terms.consistency,
         }
 
-    def choose_steps(self, key: Key) -> Int[Array, " piece"]:
+    def choose_steps(self, key: Key) -> Steps:
         """Evenly spaced steps of a piece with a random offset, so that each is met equally often.
 
         Where the window has several pieces their last step is always among them.
@@ -122,11 +123,11 @@ class AbstractDynamicsLearner(AbstractLearner):
         length = self.reencode_every or self.horizon
         pieces = self.horizon // length
         if pieces == 1:
-            return _spread(length, self.decoded_steps, key)
+            return Steps.spread(length, self.decoded_steps, key=key)
         if length == 1:
-            return jnp.ones(1, jnp.int32)
-        inner = _spread(length - 1, max(1, self.decoded_steps // pieces - 1), key)
-        return jnp.append(inner, length)
+            return Steps.every(1)
+        count = max(1, self.decoded_steps // pieces - 1)
+        return Steps.spread(length - 1, count, key=key).to_end(length)
 
     def optimiser(self) -> optax.GradientTransformation:
         """Adam with decoupled weight decay, a short warm-up and a cosine to 1 % of the rate."""
@@ -139,11 +140,3 @@ class AbstractDynamicsLearner(AbstractLearner):
             optax.clip_by_global_norm(self.max_gradient_norm),
             optax.adamw(rate, weight_decay=self.weight_decay),
         )
-
-
-def _spread(length: int, count: int, key: Key) -> Int[Array, " steps"]:
-    """About `count` of the steps 1…length, evenly spaced, with a random offset."""
-    stride = -(-length // min(count, length))
-    count = length // stride
-    offset = jr.randint(key, (), 0, length - (count - 1) * stride)
-    return 1 + offset + stride * jnp.arange(count)

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from toolkit.data import Window
 from toolkit.dynamics.interface import AbstractDynamics
+from toolkit.dynamics.steps import Steps
 from toolkit.nn import mean_square
 from toolkit.types import Scalar
 
@@ -33,30 +34,38 @@ class DynamicsTerms(eqx.Module):
     consistency: Scalar
 
 
-def unroll(model: AbstractDynamics, window: Window, steps: Int[Array, " piece"]) -> Unrolled:
+def unroll(model: AbstractDynamics, window: Window, steps: Steps) -> Unrolled:
     """All latent states of each piece in one pass, decoded on the chosen `steps` only.
 
     A piece is `model.reencode_every` steps long, or the whole window where that is 0; `steps`
-    are counted inside a piece, ascending. Where there are several pieces the last step must be
-    among them, since the next piece starts from its decoded state.
+    are counted inside a piece. Where there are several pieces the last step must be among them,
+    since the next piece starts from its decoded state.
 
     The recurrence is cheap and the decoder is not, so a few random steps of many windows teach
     more per second than every step of a few.
     """
     horizon = len(window.action)
     length = model.reencode_every or horizon
-    kept = model.correction(steps.astype(jnp.float32))
-
-    def piece(obs: Array, actions: Array):
-        start = jax.vmap(model.encode)(obs)
-        latents = jax.vmap(model.advance, in_axes=(0, 1), out_axes=1)(start, actions)[steps - 1]
-        missing = obs - jax.vmap(model.decode)(start)
-        decoded = jax.vmap(jax.vmap(model.decode))(latents) + kept[:, None] * missing[None]
-        return decoded[-1], (latents, decoded)
-
     actions = window.action.reshape(horizon // length, length, *window.action.shape[1:])
-    _, (latents, decoded) = lax.scan(piece, window.obs[0], actions)
-    chosen = jnp.arange(0, horizon, length)[:, None] + steps[None]
+    over_batch = jax.vmap(model.controls_to, in_axes=(1, None), out_axes=1)
+    controls = jax.vmap(over_batch, in_axes=(0, None))(actions, steps)
+    kept = model.correction(steps.at.astype(jnp.float32))
+    decode = jax.vmap(model.decode)
+
+    def piece(obs: Array, controls: Array):
+        start = jax.vmap(model.encode)(obs)
+        missing = obs - decode(start)
+        drive_to = jax.vmap(model.drive_to, in_axes=(0, 1, None), out_axes=1)
+        latents = drive_to(start, controls, steps)
+        end = decode(latents[-1]) + kept[-1:] * missing
+        return end, (latents, end, missing)
+
+    # Only what the next piece waits for is inside the loop; the rest is decoded at once.
+    _, (latents, ends, missing) = lax.scan(piece, window.obs[0], controls)
+    inner = jax.vmap(jax.vmap(decode))(latents[:, :-1])
+    inner = inner + kept[None, :-1, None] * missing[:, None]
+    decoded = jnp.concatenate([inner, ends[:, None]], axis=1)
+    chosen = jnp.arange(0, horizon, length)[:, None] + steps.at[None]
     flat = lambda x: x.reshape(-1, *x.shape[2:])
     return Unrolled(flat(latents), flat(decoded), flat(chosen))
 
@@ -80,12 +89,15 @@ def consistency_loss(model: AbstractDynamics, unrolled: Unrolled, window: Window
 
 
 def dynamics_terms(
-    model: AbstractDynamics, window: Window, steps: Int[Array, " piece"]
+    model: AbstractDynamics, window: Window, steps: Steps, *, consistency: bool = True
 ) -> DynamicsTerms:
-    """Every term of Eq. 7 on a batch of windows; `steps` as for `unroll`."""
+    """Every term of Eq. 7 on a batch of windows; `steps` as for `unroll`.
+
+    Without `consistency` that term is zero, and the states that it compares are not encoded.
+    """
     unrolled = unroll(model, window, steps)
     return DynamicsTerms(
         prediction_loss(unrolled, window),
         reward_loss(model, unrolled, window),
-        consistency_loss(model, unrolled, window),
+        consistency_loss(model, unrolled, window) if consistency else jnp.zeros(()),
     )

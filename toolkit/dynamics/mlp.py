@@ -14,16 +14,18 @@ from jaxtyping import Array, Float
 from toolkit.dynamics.interface import AbstractDynamics, Heads, two_layers
 from toolkit.dynamics.learner import AbstractDynamicsLearner
 from toolkit.nn import MLP, Linear
-from toolkit.types import Key
+from toolkit.types import Key, Obs
 
 
 class MLPDynamics(AbstractDynamics):
-    """z' = z + W₂·silu(W₁·z + U·f(a)): two linear layers and a non-linearity, with a skip.
+    """z' = norm(z + W₂·silu(W₁·z + U·f(a))): two linear layers and a non-linearity, with a skip.
 
-    The actions' part of the first layer is computed for all steps at once.
+    Every latent state is standardised over its coordinates, the encoded one too. Without that
+    bound a model trained on 10 steps runs away over 100, to errors of 10⁸. The actions' part of
+    the first layer is computed for all steps at once.
 
     Shapes: latent `(latent,)`.
-    Source: the MLP model of arXiv:2306.11941 §4.1; the skip is ours, and trains better.
+    Source: the MLP model of arXiv:2306.11941 §4.1; the skip and the norm are ours.
     """
 
     heads: Heads
@@ -52,14 +54,21 @@ class MLPDynamics(AbstractDynamics):
         self.outer = Linear(width, latent_dim, key=keys[2])
         self.reencode_every = reencode_every
 
-    def advance(
-        self, latent: Float[Array, " latent"], actions: Float[Array, "time action"]
+    def encode(self, obs: Obs) -> Float[Array, " latent"]:
+        """g_θ(s), standardised."""
+        return jax.nn.standardize(super().encode(obs))
+
+    def controls(self, actions: Float[Array, "time action"]) -> Float[Array, "time width"]:
+        """The actions' part of every hidden layer, for all steps at once."""
+        return jax.vmap(self.action_encoder)(actions)
+
+    def drive(
+        self, latent: Float[Array, " latent"], controls: Float[Array, "time width"]
     ) -> Float[Array, "time latent"]:
-        """Latent states after each action, one step after another."""
-        controls = jax.vmap(self.action_encoder)(actions)
+        """Latent states after each control, one step after another."""
 
         def step(z: Array, control: Array) -> tuple[Array, Array]:
-            z = z + self.outer(jax.nn.silu(self.inner(z) + control))
+            z = jax.nn.standardize(z + self.outer(jax.nn.silu(self.inner(z) + control)))
             return z, z
 
         return lax.scan(step, latent, controls)[1]

@@ -15,7 +15,9 @@ from jaxtyping import Array, Float
 from toolkit.dynamics.interface import AbstractDynamics, Heads, two_layers
 from toolkit.dynamics.learner import AbstractDynamicsLearner
 from toolkit.nn import MLP, Linear
+from toolkit.spectral.koopman import to_complex
 from toolkit.spectral.propagation import Form, propagate
+from toolkit.spectral.spectrum import phi1
 from toolkit.types import Key
 
 
@@ -55,11 +57,10 @@ class StateSpaceLayer(eqx.Module):
         step = jnp.exp(self.log_step)
         exponent = lax.complex(-step * jnp.exp(self.log_decay), step * self.frequency)
         multipliers = jnp.exp(exponent)
-        rate = lax.complex(-jnp.exp(self.log_decay), self.frequency)
-        gain = (multipliers - 1) / rate  # zero-order hold; |rate| ≥ the decay > 0
+        gain = lax.complex(step, jnp.zeros_like(step)) * phi1(exponent)  # zero-order hold
         states = propagate(
-            multipliers, _complex(self.start(latent)),
-            gain[None] * _complex(jax.vmap(self.inward)(u)), self.form,
+            multipliers, to_complex(self.start(latent)),
+            gain[None] * to_complex(jax.vmap(self.inward)(u)), self.form,
         )  # fmt: skip
         flat = jnp.concatenate([states.real, states.imag], axis=-1)
         y = jax.vmap(self.outward)(flat) + self.direct[None] * u
@@ -103,19 +104,18 @@ class StateSpaceDynamics(AbstractDynamics):
         )
         self.reencode_every = reencode_every
 
-    def advance(
-        self, latent: Float[Array, " latent"], actions: Float[Array, "time action"]
+    def controls(self, actions: Float[Array, "time action"]) -> Float[Array, "time width"]:
+        """The encoded actions."""
+        return jax.vmap(self.action_encoder)(actions)
+
+    def drive(
+        self, latent: Float[Array, " latent"], controls: Float[Array, "time width"]
     ) -> Float[Array, "time latent"]:
-        """Latent states after each action; each layer is one pass over time."""
-        x = jax.vmap(self.action_encoder)(actions)
+        """Latent states after each control; each layer is one pass over time."""
+        x = controls
         for layer in self.layers:
             x = layer(latent, x)
         return x
-
-
-def _complex(x: Float[Array, "*leading two_modes"]) -> Array:
-    real, imag = jnp.split(x, 2, axis=-1)
-    return lax.complex(real, imag)
 
 
 class StateSpace(AbstractDynamicsLearner):

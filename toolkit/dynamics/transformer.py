@@ -18,7 +18,10 @@ from toolkit.types import Key
 
 
 class Block(eqx.Module):
-    """Causal self-attention and an MLP, each after a layer norm and around a skip."""
+    """Causal self-attention and an MLP, each after a layer norm and around a skip.
+
+    The norms have no scale and shift of their own: the linear layer after each holds them.
+    """
 
     query_key_value: Linear
     out: Linear
@@ -47,12 +50,12 @@ class Block(eqx.Module):
         return self._finish(x[None], mixed.reshape(1, -1))[0], Cache(keys, values, at + 1)
 
     def _project(self, x: Array) -> list[Array]:
-        joint = jax.vmap(self.query_key_value)(_layer_norm(x))
+        joint = jax.vmap(self.query_key_value)(jax.nn.standardize(x))
         return [part.reshape(len(x), self.heads, -1) for part in jnp.split(joint, 3, axis=1)]
 
     def _finish(self, x: Array, mixed: Array) -> Array:
         x = x + jax.vmap(self.out)(mixed)
-        return x + jax.vmap(self.mlp)(_layer_norm(x))
+        return x + jax.vmap(self.mlp)(jax.nn.standardize(x))
 
 
 class Cache(eqx.Module):
@@ -74,7 +77,7 @@ class TransformerDynamics(AbstractDynamics):
     """Tokens are the encoded start and the actions; the output at action k is state k + 1.
 
     Attention is causal, and sees the start and all actions up to its own: later states are not
-    among the tokens. Positions are sines and cosines. `advance` computes all outputs in one pass,
+    among the tokens. Positions are sines and cosines. `drive` computes all outputs in one pass,
     `decode_steps` one after the other with cached keys and values; they agree.
 
     Shapes: latent `(width,)`.
@@ -111,20 +114,24 @@ class TransformerDynamics(AbstractDynamics):
         self.blocks = tuple(Block(width, attention_heads, key=k) for k in keys[1:])
         self.reencode_every = reencode_every
 
-    def advance(
-        self, latent: Float[Array, " latent"], actions: Float[Array, "time action"]
+    def controls(self, actions: Float[Array, "time action"]) -> Float[Array, "time width"]:
+        """The tokens of the actions, without their positions."""
+        return jax.vmap(self.action_encoder)(actions)
+
+    def drive(
+        self, latent: Float[Array, " latent"], controls: Float[Array, "time width"]
     ) -> Float[Array, "time latent"]:
-        """Latent states after each action, in one pass over all tokens."""
-        x = self._tokens(latent, actions)
+        """Latent states after each control, in one pass over all tokens."""
+        x = _tokens(latent, controls)
         for block in self.blocks:
             x = block(x)
-        return _layer_norm(x)[1:]
+        return jax.nn.standardize(x)[1:]
 
     def decode_steps(
         self, latent: Float[Array, " latent"], actions: Float[Array, "time action"]
     ) -> Float[Array, "time latent"]:
         """The same states token by token, as when actions become known one at a time."""
-        tokens = self._tokens(latent, actions)
+        tokens = _tokens(latent, self.controls(actions))
 
         def step(caches: tuple[Cache, ...], x: Array) -> tuple[tuple[Cache, ...], Array]:
             after = []
@@ -134,17 +141,12 @@ class TransformerDynamics(AbstractDynamics):
             return tuple(after), x
 
         empty = tuple(Cache.empty(len(tokens), block) for block in self.blocks)
-        return _layer_norm(jax.lax.scan(step, empty, tokens)[1])[1:]
-
-    def _tokens(self, latent: Array, actions: Array) -> Array:
-        x = jnp.concatenate([latent[None], jax.vmap(self.action_encoder)(actions)])
-        return x + _positions(*x.shape)
+        return jax.nn.standardize(jax.lax.scan(step, empty, tokens)[1])[1:]
 
 
-def _layer_norm(x: Float[Array, "tokens width"]) -> Float[Array, "tokens width"]:
-    """Mean 0 and variance 1 per token; the next linear layer holds scale and shift."""
-    centred = x - x.mean(1, keepdims=True)
-    return centred * jax.lax.rsqrt(jnp.square(centred).mean(1, keepdims=True) + 1e-5)
+def _tokens(latent: Array, controls: Array) -> Float[Array, "tokens width"]:
+    x = jnp.concatenate([latent[None], controls])
+    return x + _positions(*x.shape)
 
 
 def _positions(tokens: int, width: int) -> Float[Array, "tokens width"]:

@@ -6,13 +6,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Complex, Float, Int
 
 from toolkit.dynamics.interface import AbstractDynamics, Heads, two_layers
+from toolkit.dynamics.steps import Steps
 from toolkit.nn import MLP
+from toolkit.product import row_product
 from toolkit.spectral.propagation import Form, propagate
 from toolkit.spectral.spectrum import Spectrum
-from toolkit.types import Action, Key
+from toolkit.types import Key
 
 
 class KoopmanDynamics(AbstractDynamics):
@@ -53,21 +55,91 @@ class KoopmanDynamics(AbstractDynamics):
         self.action_encoder = two_layers(action_dim, action_hidden, 2 * spectrum.modes, key=key)
         self.reencode_every, self.unit_gain, self.form = reencode_every, unit_gain, form
 
-    def advance(
-        self, latent: Float[Array, " latent"], actions: Float[Array, "time action"]
+    def controls(self, actions: Float[Array, "time action"]) -> Complex[Array, "time modes"]:
+        """c = b·f_φ(a): what each action, held for one step, adds to each mode (§3.1)."""
+        return self._gain()[None] * to_complex(jax.vmap(self.action_encoder)(actions))
+
+    def drive(
+        self, latent: Float[Array, " latent"], controls: Complex[Array, "time modes"]
     ) -> Float[Array, "time latent"]:
         """All latent states in one pass over time (Eq. 6)."""
-        controls = jax.vmap(self.control)(actions)
-        states = propagate(self.spectrum.multipliers, to_complex(latent), controls, self.form)
-        return to_real(states)
+        return to_real(
+            propagate(self.spectrum.multipliers, to_complex(latent), controls, self.form)
+        )
 
-    def control(self, action: Action) -> Complex[Array, " modes"]:
-        """c = b·f_φ(a): what one action, held for one step, adds to each mode (§3.1)."""
+    def controls_to(
+        self, actions: Float[Array, "time action"], steps: Steps
+    ) -> Complex[Array, "controls modes"]:
+        """What the actions between two chosen steps together add to each mode by the later one.
+
+        Over a stride s that is Σ_i λ̄^{s−1−i}·b·(W·h(a_i) + w), with the hidden layer h and the
+        last layer (W, w) of f_φ. Powers and gain go into one matrix, which takes the hidden
+        vectors of a stride to their sum, so neither the controls nor the states between are ever
+        stored: the memory traffic is that of one state per stride, not per step.
+        """
+        if not steps.stride:
+            return super().controls_to(actions, steps)
+        length, stride, count = len(actions), steps.stride, len(steps.at) - steps.ends
+        first, widest = steps.at[0], length - steps.ends - (count - 1) * stride
+        hidden = jax.vmap(self.action_encoder.features)(actions)
+        hidden = jnp.pad(hidden, ((widest, 0), (0, 0)))
+        to_first = lax.dynamic_slice_in_dim(hidden, first, widest)
+        between = lax.dynamic_slice_in_dim(hidden, widest + first, (count - 1) * stride)
+        collect = _Collector(self, max(widest, stride))
+        sums = [collect(to_first[None], first)]
+        if count > 1:
+            rows = between.reshape(count - 1, stride, hidden.shape[1])
+            sums.append(collect(rows, jnp.asarray(stride)))
+        if steps.ends:
+            sums.append(collect(hidden[None, length:], length - steps.at[-2]))
+        return jnp.concatenate(sums)
+
+    def drive_to(
+        self, latent: Float[Array, " latent"], controls: Complex[Array, "controls modes"],
+        steps: Steps,
+    ) -> Float[Array, "steps latent"]:  # fmt: skip
+        """The chosen states, stride after stride: z_{k+s} = λ̄ˢ·z_k + what the controls add."""
+        if not steps.stride:
+            return super().drive_to(latent, controls, steps)
+        count = len(steps.at) - steps.ends
+        lengths = [steps.at[0], jnp.asarray(steps.stride), steps.at[-1] - steps.at[count - 1]]
+        first, stride, rest = self.spectrum.powers(jnp.stack(lengths))
+        start = first * to_complex(latent) + controls[0]
+        states = [start[None], propagate(stride, start, controls[1:count], self.form)]
+        if steps.ends:
+            before = states[1][-1] if count > 1 else start
+            states.append((rest * before + controls[-1])[None])
+        return to_real(jnp.concatenate(states))
+
+    def _gain(self) -> Complex[Array, " modes"]:
         gain = self.spectrum.input_gain
-        if self.unit_gain:
-            size = jnp.mean(jnp.abs(gain))
-            gain = lax.complex(gain.real / size, gain.imag / size)
-        return gain * to_complex(self.action_encoder(action))
+        if not self.unit_gain:
+            return gain
+        size = jnp.mean(jnp.abs(gain))
+        return lax.complex(gain.real / size, gain.imag / size)
+
+
+class _Collector:
+    """Sums the controls of a stride as the spectrum carries them to its end, by one product."""
+
+    def __init__(self, model: KoopmanDynamics, width: int):
+        """For strides of at most `width` steps."""
+        last = model.action_encoder.layers[-1]
+        powers = model.spectrum.powers(jnp.arange(width - 1, -1, -1))
+        kernel = model._gain()[None] * powers
+        self.weight = to_real(kernel[:, None] * to_complex(last.weight)[None])
+        self.bias = kernel * to_complex(last.bias)[None]
+
+    def __call__(
+        self, hidden: Float[Array, "strides steps hidden"], real: Int[Array, ""]
+    ) -> Complex[Array, "strides modes"]:
+        """The sums, of which only the last `real` steps count."""
+        strides, steps, size = hidden.shape
+        counts = jnp.arange(steps) >= steps - real
+        hidden = jnp.where(counts[None, :, None], hidden, 0.0)
+        weight = self.weight[-steps:].reshape(steps * size, -1)
+        bias = jnp.where(counts[:, None], self.bias[-steps:], 0.0).sum(0)
+        return to_complex(row_product(hidden.reshape(strides, -1), weight)) + bias[None]
 
 
 def to_complex(x: Float[Array, "*leading two_modes"]) -> Complex[Array, "*leading modes"]:

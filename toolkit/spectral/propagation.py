@@ -43,6 +43,8 @@ def propagate(
     """
     if form != "auto" and form not in _FORMS:
         raise UserError(f"`form` must be 'auto' or one of {sorted(_FORMS)}, got {form!r}.")
+    if len(inputs) == 0:
+        return inputs
     return _propagate(form, multipliers, start, inputs)
 
 

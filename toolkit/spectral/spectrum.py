@@ -10,18 +10,20 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Complex, Float, Int
 
 from toolkit.errors import UserError
 from toolkit.types import Key
 
-RealPart = Literal["constant", "bounded", "free"]
+RealPart = Literal["constant", "bounded", "free", "spread"]
 ImagPart = Literal["increasing", "random", "hippo"]
 StepSize = Literal["model", "mode", "fixed"]
 
 #: Real part of the paper's constant spectrum and the bounds of its learnable one (App. G).
 DEFAULT_DECAY = -0.2
 DECAY_BOUNDS = (-0.3, -0.1)
+#: Lifetimes of a spread spectrum at the start, in environment steps, shortest and longest.
+LIFETIMES = (1.5, 300.0)
 
 
 class Spectrum(eqx.Module):
@@ -29,7 +31,8 @@ class Spectrum(eqx.Module):
 
     Everything stored is real; complex numbers are built on use, so any optimiser works.
 
-    - real part μ: `constant` (not trained), `bounded` (trained inside `DECAY_BOUNDS`) or `free`;
+    - real part μ: `constant` (not trained), `bounded` (trained inside `DECAY_BOUNDS`), `free`, or
+      `spread` (trained below 0; lifetimes −1/(Δt·μ) start log-uniform over `LIFETIMES`);
     - imaginary part ω: `increasing` (α·j·π, j = 1…m), `random` (uniform on (0, α·m·π)) or
       `hippo` (the inverse law of S4D, arXiv:2206.11893, scaled to the same largest
       frequency); trained unless `train_imag` is false;
@@ -67,7 +70,14 @@ class Spectrum(eqx.Module):
         step = 1.0 / modes if step_init is None else step_init
         if not step > 0:
             raise UserError(f"`step_init` must be positive, got {step}.")
-        self.raw_real = jnp.full(modes, _raw_real(decay, real_part), jnp.float32)
+        if real_part == "spread":
+            lifetimes = np.log(LIFETIMES)
+            drawn = jr.uniform(
+                jr.fold_in(key, 1), (modes,), minval=lifetimes[0], maxval=lifetimes[1]
+            )
+            self.raw_real = -drawn - float(np.log(step))  # the logarithm of −μ
+        else:
+            self.raw_real = jnp.full(modes, _raw_real(decay, real_part), jnp.float32)
         self.imag = frequency_scale * initial_frequencies(imag_part, modes, key=key)
         self.log_step = jnp.full(modes if step_size == "mode" else 1, np.log(step), jnp.float32)
         self.real_part, self.step_size, self.train_imag = real_part, step_size, train_imag
@@ -100,15 +110,14 @@ class Spectrum(eqx.Module):
         step = self.step
         return lax.complex(step, jnp.zeros_like(step)) * phi1(self._exponent())
 
+    def powers(self, steps: Int[Array, " steps"]) -> Complex[Array, "steps modes"]:
+        """λ̄^k for each k, as exp(k·Δt·λ)."""
+        exponent, k = self._exponent(), steps.astype(jnp.float32)[:, None]
+        return jnp.exp(lax.complex(k * exponent.real[None], k * exponent.imag[None]))
+
     def vandermonde(self, horizon: int) -> Complex[Array, "modes horizon"]:
-        """Λ[j, k−1] = λ̄_j^k for k = 1…horizon (Eq. 8), as exp(k·Δt·λ_j)."""
-        powers = jnp.arange(1, horizon + 1, dtype=jnp.float32)
-        exponent = self._exponent()
-        return jnp.exp(
-            lax.complex(
-                exponent.real[:, None] * powers[None, :], exponent.imag[:, None] * powers[None, :]
-            )
-        )
+        """Λ[j, k−1] = λ̄_j^k for k = 1…horizon (Eq. 8)."""
+        return self.powers(jnp.arange(1, horizon + 1)).T
 
     def impulse_response(self, horizon: int) -> Complex[Array, "modes horizon"]:
         """Answer of each mode, k = 1…horizon steps after a unit control held for one step.
@@ -141,6 +150,8 @@ class Spectrum(eqx.Module):
         if self.real_part == "bounded":
             low, high = DECAY_BOUNDS
             return low + (high - low) * jax.nn.sigmoid(self.raw_real)
+        if self.real_part == "spread":
+            return -jnp.exp(self.raw_real)
         return lax.stop_gradient(self.raw_real) if self.real_part == "constant" else self.raw_real
 
 
@@ -177,7 +188,9 @@ def initial_frequencies(scheme: ImagPart, modes: int, *, key: Key) -> Float[Arra
 def _raw_real(decay: float, real_part: RealPart) -> float:
     """The stored number whose real part is `decay`."""
     if real_part not in ("constant", "bounded", "free"):
-        raise UserError(f"`real_part` must be 'constant', 'bounded' or 'free', got {real_part!r}.")
+        raise UserError(
+            f"`real_part` must be 'constant', 'bounded', 'free' or 'spread', got {real_part!r}."
+        )
     if real_part != "bounded":
         return decay
     low, high = DECAY_BOUNDS

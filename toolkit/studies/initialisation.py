@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import UserError
+from toolkit.studies.comparison import Table
 
 #: The four schemes of App. G, as (real part, imaginary part); `bounded` is its "learnable".
 SCHEMES = tuple(itertools.product(("constant", "bounded"), ("increasing", "random")))
-FORMAT = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,20 +38,18 @@ class Initialisation:
 
     def run(self) -> int:
         """Fill the table, one scheme after the other, and print it."""
-        from toolkit.training.checkpoint import write_atomically
-
         table = self._table()
         for real_part, imag_part in SCHEMES:
-            if any(_scheme(row) == (real_part, imag_part) for row in table["rows"]):
+            if any(_scheme(row) == (real_part, imag_part) for row in table.rows):
                 continue
-            table["rows"] += self._rows(real_part, imag_part)
-            write_atomically(self.out, json.dumps(table, indent=1).encode())
-        for line in summary(table["rows"]):
+            table.content["rows"] += self._rows(real_part, imag_part)
+            table.save()
+        for line in summary(table.rows):
             print(line)
         print(f"The table is in {self.out}.")
         return 0
 
-    def _table(self) -> dict[str, Any]:
+    def _table(self) -> Table:
         """The table so far: an earlier one if it was made with the same settings."""
         from toolkit.data import load
         from toolkit.training.run import provenance
@@ -61,16 +57,9 @@ class Initialisation:
         source = load(self.data).source
         settings = {"dataset": source.name, "sha256": source.sha256, "seeds": self.seeds}
         settings |= {name: getattr(self, name) for name in ("num_updates", "modes", "horizon")}
-        fresh = {"format": FORMAT, "settings": settings, "rows": [], "passport": provenance()}
-        if not self.out.exists():
-            return fresh
-        try:
-            stored = json.loads(self.out.read_text())
-        except (OSError, ValueError) as error:
-            raise UserError(f"{self.out} is not a table of this study.") from error
-        if stored.get("settings") != settings:
-            raise UserError(f"{self.out} holds a study with other settings; choose another `out`.")
-        return stored
+        table = Table(self.out, settings)
+        table.content.setdefault("passport", provenance())
+        return table
 
     def _rows(self, real_part: str, imag_part: str) -> list[dict[str, Any]]:
         """One row per seed: train, then measure on the held-out episodes."""

@@ -1,0 +1,137 @@
+"""`toolkit study ablation`: one choice of the Koopman model at a time, at an equal budget."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import UserError
+from toolkit.studies.comparison import (
+    WHOLE_WINDOWS,
+    Budget,
+    Candidate,
+    Row,
+    Table,
+    cell,
+    fill,
+    told,
+)
+from toolkit.studies.prediction import FAST
+
+
+def _koopman(label: str, **options: Any) -> Candidate:
+    return Candidate(label, "koopman", options, plenty=WHOLE_WINDOWS)
+
+
+#: The choices of each question. The first candidate of each is the default.
+GROUPS: dict[str, tuple[Candidate, ...]] = {
+    "initialisation": (  # App. G; "ours" differs from the first scheme by the band only
+        _koopman("default"),
+        *(
+            _koopman(f"{real}, {imag}", real_part=real, imag_part=imag, band=1.0)
+            for real in ("constant", "bounded")
+            for imag in ("increasing", "random")
+        ),
+        _koopman("constant, hippo", imag_part="hippo", band=1.0),
+        _koopman("free, increasing", real_part="free", band=1.0),
+    ),
+    "latent": (  # App. H, in real coordinates
+        _koopman("default"),
+        *(_koopman(f"latent {2 * modes}", modes=modes) for modes in (64, 128, 512)),
+    ),
+    "consistency": (  # the weight of L_cons in Eq. 7
+        _koopman("default"),
+        *(_koopman(f"consistency {w:g}", consistency_weight=w) for w in (0.0, 1e-2, 1e-1, 1.0)),
+    ),
+    "step": (  # §3.1, and where the frequencies begin
+        _koopman("default"),
+        _koopman("step per mode", step_size="mode"),
+        _koopman("step fixed", step_size="fixed"),
+        *(_koopman(f"band {band:g}", band=band) for band in (0.05, 0.5, 1.0)),
+        _koopman("gain of the hold", unit_gain=False),
+    ),
+    "form": (  # equal results to rounding, unequal numbers of updates in a given time
+        _koopman("default"),
+        *(_koopman(form, form=form) for form in ("associative", "fft", "toeplitz")),
+    ),
+    "pieces": (  # re-encoding, for the GRU too; and how many steps are decoded
+        _koopman("default"),
+        *(_koopman(f"pieces of {k}", reencode_every=k, decoded_steps=30) for k in (10, 25, 50)),
+        *(_koopman(f"decoded {n}", decoded_steps=n) for n in (5, 25, 100)),
+        Candidate("GRU", "gru"),
+        Candidate("GRU, pieces of 10", "gru", {"reencode_every": 10}),
+        Candidate("GRU, decoded 10", "gru", {"decoded_steps": 10}),
+    ),
+    "mlp": (  # what happens to it beyond the paper's 10 steps
+        Candidate("MLP, 10 steps", "mlp"),
+        *(Candidate(f"MLP, {k} steps", "mlp", {"horizon": k}) for k in (25, 50, 100)),
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ablation:
+    """Change one choice of the Koopman dynamics model at a time and compare errors over 100 steps.
+
+    A study that was stopped goes on where it stopped.
+    """
+
+    data: tuple[str, ...]
+    """Datasets: files, or names from `toolkit data list`."""
+    out: Path
+    """The table, as JSON."""
+    groups: tuple[str, ...] = tuple(GROUPS)
+    """Which questions."""
+    seeds: str = "0"
+    """Seeds joined by commas, each trained by itself."""
+    seconds: float | None = None
+    """Time of training per candidate and seed, without compiling; the budget unless updates are."""
+    num_updates: int | None = None
+    """Updates per candidate and seed, in place of a time."""
+    max_windows: int = 10_000
+    """Test windows of 100 steps, at most."""
+    fast: bool = False
+    """A run of seconds that shows that everything works; its numbers mean nothing."""
+
+    def run(self) -> int:
+        """Fill the table, row by row, and print it."""
+        from toolkit.training.config import parse_seeds
+
+        if not self.data:
+            raise UserError("`data` must name at least one dataset.")
+        unknown = [name for name in self.groups if name not in GROUPS]
+        if unknown:
+            raise UserError(f"`groups` must be of {', '.join(GROUPS)}, got {unknown[0]!r}.")
+        budget = FAST
+        if not self.fast:
+            budget = Budget.of(self.seconds, self.num_updates, self.max_windows)
+        table = Table(self.out, asdict(budget))
+        chosen = {c.name: c for group in self.groups for c in GROUPS[group]}
+        fill(
+            table, list(chosen.values()), self.data, parse_seeds(self.seeds), budget,
+            on_row=lambda row: print(told(row), flush=True),
+        )  # fmt: skip
+        print(*summary(table.rows), sep="\n")
+        print(f"The table is in {self.out}.")
+        return 0
+
+
+def summary(rows: list[Row]) -> list[str]:
+    """Error, updates and parameters of every candidate, question by question, set by set."""
+    lines = []
+    for label in dict.fromkeys(row["dataset"]["label"] for row in rows):
+        lines += ["", f"{label}: normalised state error, 100 steps"]
+        found = {row["candidate"]: row for row in rows if row["dataset"]["label"] == label}
+        for group, candidates in GROUPS.items():
+            known = [c.name for c in candidates if c.name in found]
+            if not known:
+                continue
+            lines.append(f"  {group}")
+            for name in known:
+                row = found[name]
+                lines.append(
+                    f"    {name:22s} {cell(rows, label, name):>16s}"
+                    f" {row['num_updates']:8,d} updates {row['parameters']:9,d} parameters"
+                )
+    return lines

@@ -1,0 +1,273 @@
+"""Dynamics models side by side on datasets, at an equal budget: what the studies share."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolkit.errors import UserError
+
+FORMAT = 1
+_CALIBRATION_UPDATES = 10
+_CALIBRATION_ROUNDS = 5
+
+Row = dict[str, Any]
+
+
+#: Data with at least so many transitions are called plenty.
+PLENTY = 100_000
+#: One pass over whole windows: with plenty of data more accurate than pieces, and faster.
+WHOLE_WINDOWS = {"reencode_every": 0, "decoded_steps": 10}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A dynamics model of the registry with options, under the name that its rows carry.
+
+    `plenty` are further options, for data with at least `PLENTY` transitions.
+    """
+
+    name: str
+    model: str
+    options: dict[str, Any] = field(default_factory=dict)
+    plenty: dict[str, Any] = field(default_factory=dict)
+
+    def options_for(self, num_transitions: int) -> dict[str, Any]:
+        """The options on data of this size."""
+        return (self.plenty if num_transitions >= PLENTY else {}) | self.options
+
+    def learner(self, num_transitions: int) -> Any:
+        """The learner for data of this size."""
+        from toolkit.registry import find_model
+
+        return find_model(self.model).load()(**self.options_for(num_transitions))
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every candidate gets: a time of training, or a number of updates.
+
+    A time is turned into updates once per table and per size of the data, from speeds measured
+    with the candidates taking turns; what else the machine does while they train then changes
+    how long the study takes, and no result.
+    """
+
+    seconds: float | None
+    num_updates: int | None
+    max_windows: int
+
+    @classmethod
+    def of(cls, seconds: float | None, num_updates: int | None, max_windows: int) -> Budget:
+        """The budget that a user asked for.
+
+        Raises:
+            UserError: neither or both were given, or one is not positive.
+        """
+        if (seconds is None) == (num_updates is None):
+            raise UserError("`seconds` or `num_updates` must say the budget, and not both.")
+        named = {"seconds": seconds, "num_updates": num_updates, "max_windows": max_windows}
+        for name, value in named.items():
+            if value is not None and not value > 0:
+                raise UserError(f"`{name}` must be positive, got {value}.")
+        return cls(seconds, num_updates, max_windows)
+
+
+class Table:
+    """Rows in a JSON file, each written as soon as it is known."""
+
+    def __init__(self, path: Path, settings: dict[str, Any]):
+        """A new table, or the stored one if it was begun with the same settings.
+
+        Raises:
+            UserError: the file holds something else.
+        """
+        self.path = path
+        self.content: dict[str, Any] = {"format": FORMAT, "settings": settings, "rows": []}
+        if not path.exists():
+            return
+        try:
+            self.content = json.loads(path.read_text())
+            stored = self.content["settings"]
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UserError(f"{path} is not a table of this study.") from error
+        if stored != settings:
+            raise UserError(f"{path} holds a study with other settings; choose another `out`.")
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows so far."""
+        return self.content["rows"]
+
+    @property
+    def speeds(self) -> dict[str, dict[str, float]]:
+        """Updates per second by size of the data and candidate, as first measured."""
+        return self.content.setdefault("updates_per_second", {})
+
+    def save(self) -> None:
+        """Write everything, all or nothing."""
+        from toolkit.training.checkpoint import write_atomically
+
+        write_atomically(self.path, (json.dumps(self.content, indent=1) + "\n").encode())
+
+
+def fill(
+    table: Table,
+    candidates: Sequence[Candidate],
+    data: Sequence[str],
+    seeds: Sequence[int],
+    budget: Budget,
+    on_row: Callable[[Row], None] = lambda row: None,
+) -> None:
+    """Add the rows that the table lacks, seed after seed, so that early rows cover all data.
+
+    Raises:
+        UserError: a dataset cannot be read, or an option does not fit.
+    """
+    done = {identity(row) for row in table.rows}
+    for seed in seeds:
+        for where in data:
+            missing = [c for c in candidates if (Path(where).stem, c.name, seed) not in done]
+            if not missing:
+                continue
+            updates = _updates(table, candidates, where, budget)
+            for candidate in missing:
+                row = train_and_measure(
+                    candidate, where, seed, updates[candidate.name], budget.max_windows
+                )
+                table.rows.append(row)
+                table.save()
+                on_row(row)
+
+
+def train_and_measure(
+    candidate: Candidate, data: str, seed: int, num_updates: int, max_windows: int
+) -> Row:
+    """Train one candidate with one seed, and measure it on the held-out episodes."""
+    from toolkit.evaluation import TrainedDynamics, prediction_errors
+    from toolkit.nn import num_parameters
+    from toolkit.training import select_seed, train
+    from toolkit.training.run import provenance
+
+    experiment = _experiment(candidate, data, seed, num_updates)
+    state, began = experiment.init(), None
+    chunks = train(
+        experiment.learner, state, experiment.sampler, seeds=(seed,), num_updates=num_updates,
+        chunk_updates=min(50, num_updates),
+    )  # fmt: skip
+    for state, _ in chunks:  # noqa: B007 - the last one is evaluated
+        began = began or time.monotonic()  # the first chunk includes compiling
+    trained = TrainedDynamics(select_seed(state, 0).model, experiment.normaliser)
+    seconds = time.monotonic() - (began or time.monotonic())
+    errors = prediction_errors(trained, experiment.test, max_windows=max_windows)
+    record = experiment.config.data
+    return {
+        "dataset": {
+            "label": Path(data).stem, "name": record.name, "sha256": record.sha256,
+            "num_transitions": record.num_transitions,
+        },
+        "candidate": candidate.name,
+        "model": candidate.model,
+        "options": candidate.options_for(record.num_transitions),
+        "seed": seed,
+        "parameters": num_parameters(trained.model),
+        "num_updates": num_updates,
+        "seconds_after_first_chunk": round(seconds, 2),
+        "num_test_windows": errors.num_windows,
+        "state_error": float(errors.state.mean()),
+        "state_error_raw": float(errors.state_raw.mean()),
+        "state_error_vs_persistence": errors.state_vs_persistence,
+        "reward_error": float(errors.reward.mean()),
+        "state_error_by_horizon": [float(f"{e:.4g}") for e in errors.state],
+        "persistence_by_horizon": [float(f"{e:.4g}") for e in errors.persistence],
+        **provenance(),
+    }  # fmt: skip
+
+
+def _experiment(candidate: Candidate, data: str, seed: int, num_updates: int) -> Any:
+    """The candidate prepared on the data, with the options that their size asks for."""
+    from toolkit.data import load
+    from toolkit.training.experiment import prepare
+
+    learner = candidate.learner(load(data).num_transitions)
+    learner = dataclasses.replace(learner, num_updates=num_updates)
+    return prepare(candidate.model, learner, data, seeds=(seed,))
+
+
+def _updates(
+    table: Table, candidates: Sequence[Candidate], data: str, budget: Budget
+) -> dict[str, int]:
+    """Each candidate's number of updates on data of this size."""
+    if budget.seconds is None:
+        assert budget.num_updates is not None
+        return dict.fromkeys((c.name for c in candidates), budget.num_updates)
+    speeds = _speeds(table, candidates, data)
+    return {c.name: max(20, round(budget.seconds * speeds[c.name])) for c in candidates}
+
+
+def _speeds(table: Table, candidates: Sequence[Candidate], data: str) -> dict[str, float]:
+    """Updates per second of each candidate, measured where the table does not say it yet.
+
+    New candidates are measured beside one that the table knows, and their speed is told on its
+    scale: another day, or a busy machine, gives them no other budget.
+    """
+    from toolkit.data import load
+
+    size = load(data)
+    plenty = ", plenty" if size.num_transitions >= PLENTY else ""
+    known = table.speeds.setdefault(f"{size.obs_dim} + {size.action_dim} numbers{plenty}", {})
+    missing = [c for c in candidates if c.name not in known]
+    if missing:
+        beside = [c for c in candidates if c.name in known][:1]
+        measured = measure_speeds([*beside, *missing], data)
+        scale = known[beside[0].name] / measured[beside[0].name] if beside else 1.0
+        known |= {c.name: round(scale * measured[c.name], 4) for c in missing}
+        table.save()
+    return known
+
+
+def measure_speeds(candidates: Sequence[Candidate], data: str) -> dict[str, float]:
+    """Updates per second on one seed, compiling aside, the candidates taking turns."""
+    from toolkit.bench.timing import interleaved
+    from toolkit.training import train
+
+    endless, cases = 10**6, {}
+    for candidate in candidates:
+        experiment = _experiment(candidate, data, 0, endless)
+        chunks = train(
+            experiment.learner, experiment.init(), experiment.sampler, seeds=(0,),
+            num_updates=endless, chunk_updates=_CALIBRATION_UPDATES,
+        )  # fmt: skip
+        cases[candidate.name] = lambda chunks=chunks: next(chunks)[1]
+    seconds = interleaved(cases, _CALIBRATION_ROUNDS)
+    return {name: _CALIBRATION_UPDATES / float(np.median(times)) for name, times in seconds.items()}
+
+
+def identity(row: Row) -> tuple[str, str, int]:
+    """What a row is about: the data's label, the candidate and the seed."""
+    return row["dataset"]["label"], row["candidate"], row["seed"]
+
+
+def told(row: Row) -> str:
+    """A row in one line."""
+    return (
+        f"{row['dataset']['label']:28s} {row['candidate']:22s} seed {row['seed']}  "
+        f"{row['num_updates']:6d} updates  state {row['state_error']:.4g} "
+        f"({row['state_error_vs_persistence']:.2%} of persistence)  "
+        f"reward {row['reward_error']:.4g}"
+    )
+
+
+def cell(rows: Sequence[Row], label: str, candidate: str, number: str = "state_error") -> str:
+    """Mean over seeds, with the standard deviation where there are several; `-` without rows."""
+    found = [row[number] for row in rows if identity(row)[:2] == (label, candidate)]
+    if not found:
+        return "-"
+    spread = f" ± {np.std(found, ddof=1):.1g}" if len(found) > 1 else ""
+    return f"{np.mean(found):.3g}{spread}"
