@@ -5,6 +5,7 @@ from toolkit.figures.coverage import coverage_figure, subsample_figure
 from toolkit.figures.dataset import dataset_figure
 from toolkit.figures.eigenplane import eigenplane_figure
 from toolkit.figures.endings import endings_figure, evidence_figure
+from toolkit.figures.frames import Film, frames_figure
 from toolkit.figures.qualities import log_prob_figure, qualities_figure, stages_figure
 from toolkit.figures.response import aliasing_figure, impulse_figure, zero_order_hold_figure
 from toolkit.figures.rollout import error_by_horizon_figure, rollout_figure
@@ -14,6 +15,7 @@ from toolkit.figures.training import training_figure
 
 __all__ = [
     "TEMPLATE",
+    "Film",
     "ablation_figure",
     "aliasing_figure",
     "coverage_figure",
@@ -22,6 +24,7 @@ __all__ = [
     "endings_figure",
     "error_by_horizon_figure",
     "evidence_figure",
+    "frames_figure",
     "generator_figure",
     "impulse_figure",
     "initialisation_figure",

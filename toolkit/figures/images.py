@@ -1,0 +1,62 @@
+"""Pictures as JPEG bytes, small enough for where they go."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+
+from toolkit.errors import UserError
+
+_QUALITIES = (85, 75, 60, 45, 30)
+
+
+def jpegs(frames: np.ndarray, limit: int) -> list[bytes]:
+    """Each of the frames `(n, height, width, 3)`, uint8, as JPEG, at most `limit` bytes together.
+
+    The quality is the best of five for which they fit.
+
+    Raises:
+        UserError: the frames have another shape or type, do not fit at the lowest quality either,
+            or Pillow is not installed.
+    """
+    check_frames("frames", frames)
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise UserError(f"Pillow cannot be imported ({error}); pip install pillow.") from None
+    size = 0
+    for quality in _QUALITIES:
+        coded = [_jpeg(Image.fromarray(frame), quality) for frame in frames]
+        size = sum(map(len, coded))
+        if size <= limit:
+            return coded
+    raise UserError(
+        f"{len(frames)} frames of {frames.shape[1]} x {frames.shape[2]} pixels take "
+        f"{size / 1e6:.2g} MB and {limit / 1e6:.2g} MB is the limit; make them smaller or fewer."
+    )
+
+
+def data_uri(jpeg: bytes) -> str:
+    """A JPEG as text that stands where an address of a picture may."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+
+
+def check_frames(name: str, frames: np.ndarray) -> None:
+    """Refuse what is not pictures.
+
+    Raises:
+        UserError: the array is not `(n, height, width, 3)` of type uint8, or is empty.
+    """
+    if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8 or not frames.size:
+        raise UserError(
+            f"`{name}` must be pixels (n, height, width, 3) of type uint8, got {frames.shape} of "
+            f"{frames.dtype}."
+        )
+
+
+def _jpeg(image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
