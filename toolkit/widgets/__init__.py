@@ -1,5 +1,6 @@
 """Widgets: controls and draggable parts on top of `toolkit.figures`."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from toolkit.widgets.controls import Choice, Slider, Toggle
@@ -10,24 +11,41 @@ from toolkit.widgets.predict import predict_first
 
 if TYPE_CHECKING:
     from toolkit.widgets.eigenplane import EigenPlane
+    from toolkit.widgets.frames import FramePlayer
+    from toolkit.widgets.watch import (
+        compare_frames,
+        film_prediction,
+        film_states,
+        watch_prediction,
+    )
+
+#: Imported when they are used: two cannot exist without the widget packages, the others need JAX.
+_HOMES = {
+    "eigenplane": ("EigenPlane",),
+    "frames": ("FramePlayer",),
+    "watch": ("compare_frames", "film_prediction", "film_states", "watch_prediction"),
+}
 
 __all__ = [
     "Choice",
     "EigenPlane",
+    "FramePlayer",
     "LivePlot",
     "Slider",
     "Toggle",
+    "compare_frames",
     "explore",
+    "film_prediction",
+    "film_states",
     "predict_first",
     "save_picture",
     "static",
+    "watch_prediction",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """The one name that cannot exist without the widget packages is imported when it is used."""
-    if name == "EigenPlane":
-        from toolkit.widgets.eigenplane import EigenPlane
-
-        return EigenPlane
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"toolkit.widgets.{home}"), name)
     raise AttributeError(f"module 'toolkit.widgets' has no attribute {name!r}")

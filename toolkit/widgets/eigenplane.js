@@ -6,19 +6,6 @@ const STEP = 0.01, FINE = 0.1, GRIP = 14;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 let views = 0;
 
-function svgNode(tag, attributes, parent) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  return parent ? parent.appendChild(node) : node;
-}
-
-function htmlNode(tag, className, parent, text = "") {
-  const node = parent.appendChild(document.createElement(tag));
-  node.className = className;
-  node.textContent = text;
-  return node;
-}
-
 const unstable = ([re, im]) => Math.hypot(re, im) > 1 + 1e-6;
 const digits = (value, count) => value.toPrecision(count).replace("-", "−");
 

@@ -51,7 +51,8 @@ class EigenPlane(anywidget.AnyWidget):
     """
 
     _esm = "\n".join(
-        (_HERE / name).read_text("utf-8") for name in ("eigenplane_panels.js", "eigenplane.js")
+        (_HERE / name).read_text("utf-8")
+        for name in ("parts.js", "eigenplane_panels.js", "eigenplane.js")
     )
     _css = (_HERE / "eigenplane.css").read_text("utf-8")
 

@@ -3,21 +3,6 @@
 const PANEL = { left: 46, right: 24, top: 6, bottom: 20, height: 140 };
 const LEGEND = [["truth", "truth"], ["trained", "trained"], ["model", "now"], ["envelope", "envelope ±|λ̄|ᵏ"]];
 
-function niceTicks(low, high, count) {
-  const rough = (high - low) / count;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999);
-  const ticks = [];
-  for (let tick = Math.ceil(low / step - 1e-9) * step; tick <= high + step * 1e-9; tick += step) ticks.push(tick);
-  return { ticks, digits: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
-}
-
-function number(value, digits) {
-  const rounded = Math.abs(value) < 0.5 * 10 ** -digits ? 0 : value;
-  const large = Math.abs(rounded) >= 1e5;
-  return (large ? rounded.toExponential(1) : rounded.toFixed(digits)).replace("-", "−");
-}
-
 // A gap (null) lifts the pen; far outside the panel a value is clamped, as SVG loses huge numbers.
 function curvePath(values, x, y, sign = 1) {
   let path = "", down = false;
