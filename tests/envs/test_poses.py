@@ -7,7 +7,7 @@ import pytest
 
 from toolkit.data import load
 from toolkit.envs import ROBOTS, Physics
-from toolkit.envs.poses import body_points, find_robot, poses_of
+from toolkit.envs.poses import body_points, poses_of, robot_of
 from toolkit.errors import UserError
 
 mujoco = pytest.importorskip("mujoco")
@@ -121,12 +121,12 @@ def test_what_is_not_finite_keeps_the_last_pose():
     "name", ["hopper", "Hopper-v4", "Hopper-v5", "toolkit/hopper-medium", "hopper-medium-v2-10k"]
 )
 def test_a_robot_is_found_by_every_name_it_goes_by(name):
-    assert find_robot(name) is find_robot(ROBOTS["hopper"]) is ROBOTS["hopper"]
+    assert robot_of(name) is robot_of(ROBOTS["hopper"]) is ROBOTS["hopper"]
 
 
 def test_wrong_input_is_named():
     with pytest.raises(UserError, match=r"one of hopper, walker2d, halfcheetah .* got 'Ant-v4'"):
-        find_robot("Ant-v4")
+        robot_of("Ant-v4")
     with pytest.raises(UserError, match=r"`mine` of hopper must be \(time, 11\), .* \(3, 17\)"):
         poses_of("hopper", np.zeros((3, 17)), name="mine")
     with pytest.raises(UserError, match=r"must be \(time, 11\), got the shape \(0, 11\)"):

@@ -12,7 +12,7 @@ from scipy.linalg import expm
 from tests.helpers import unchecked
 from toolkit.errors import UserError
 from toolkit.spectral import Spectrum, initial_frequencies, phi1
-from toolkit.spectral.spectrum import DECAY_BOUNDS
+from toolkit.spectral.spectrum import DECAY_BOUNDS, LIFETIMES
 
 
 def test_increasing_frequencies_are_multiples_of_pi(getkey):
@@ -142,3 +142,15 @@ def test_a_turn_of_more_than_half_a_circle_is_seen_as_a_slower_one(getkey):
 def test_bad_options_are_refused_by_name(options, message):
     with unchecked(), pytest.raises(UserError, match=message):
         Spectrum(**options, key=jax.random.key(0))
+
+
+def test_a_spread_spectrum_lives_from_steps_to_hundreds_and_never_grows():
+    """Lifetimes are log-uniform over their range, and no gradient step can make one negative."""
+    spectrum = Spectrum(2000, real_part="spread", step_init=0.01, key=jax.random.key(0))
+    lives = np.log(np.asarray(-1 / np.log(np.abs(spectrum.multipliers)), float))
+    low, high = np.log(LIFETIMES)
+    assert low - 1e-3 <= lives.min() and lives.max() <= high + 2e-2
+    share = np.sort((lives - low) / (high - low))
+    assert np.abs(share - (np.arange(2000) + 0.5) / 2000).max() < 0.04  # Kolmogorov's distance
+    moved = eqx.tree_at(lambda s: s.raw_real, spectrum, spectrum.raw_real + 5.0)
+    assert float(moved.eigenvalues.real.max()) < 0

@@ -159,7 +159,7 @@ def test_where_something_renders_it_does(monkeypatch: Any):
     assert made.note == ""
     np.testing.assert_array_equal(made.true_frames, made.predicted_frames)
     expected = rendering.render_episode(
-        watch.find_robot("hopper"), watch.poses_of("hopper", obs).qpos, size=SMALL
+        watch.robot_of("hopper"), watch.poses_of("hopper", obs).qpos, size=SMALL
     )
     np.testing.assert_array_equal(made.true_frames, expected)
 

@@ -35,8 +35,9 @@ class Heads(eqx.Module):
     The reward head works in standard deviations around the mean reward of the training data, so
     that its loss weighs the same for every robot.
 
-    With `hidden` = 0 encoder and decoder are linear. `decoder_layers` counts the decoder's hidden
-    layers: a model that is linear in time leaves to it what others do step by step.
+    With `hidden` = 0 encoder and decoder are linear. `decoder_layers` counts the hidden
+    layers of the decoder and of the reward head: a model that is linear in time leaves to them
+    what others do step by step.
 
     Shapes: observation `(obs,)` ↔ latent `(latent,)`; reward a scalar.
     """
@@ -62,7 +63,7 @@ class Heads(eqx.Module):
         keys = jr.split(key, 3)
         self.encoder = two_layers(obs_dim, hidden, latent_dim, key=keys[0])
         self.decoder = layers(latent_dim, hidden, obs_dim, decoder_layers, key=keys[1])
-        self.reward_head = two_layers(latent_dim, reward_hidden, 1, key=keys[2])
+        self.reward_head = layers(latent_dim, reward_hidden, 1, decoder_layers, key=keys[2])
         self.reward_mean = jnp.asarray(reward_mean, jnp.float32)
         self.reward_std = jnp.asarray(reward_std, jnp.float32)
 

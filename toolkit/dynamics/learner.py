@@ -34,7 +34,7 @@ class AbstractDynamicsLearner(AbstractLearner):
     hidden: int = 256
     """Width of the state encoder and the decoder."""
     decoder_layers: int = 1
-    """Hidden layers of the decoder."""
+    """Hidden layers of the decoder and of the reward head."""
     action_hidden: int = 64
     """Width of the action encoder."""
     horizon: int = 100

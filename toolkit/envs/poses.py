@@ -43,7 +43,7 @@ class Poses:
     dt: float
 
 
-def find_robot(name: str | Robot) -> Robot:
+def robot_of(name: str | Robot) -> Robot:
     """A robot by its name, an environment's id in any version, or a dataset's name.
 
     Raises:
@@ -69,7 +69,7 @@ def poses_of(robot: Robot | str, obs: Any, *, dt: float | None = None, name: str
         UserError: the observations have another shape or are not numbers, `dt` is not positive,
             or MuJoCo or Gymnasium is not installed.
     """
-    robot = find_robot(robot)
+    robot = robot_of(robot)
     model, _ = _simulator(robot)
     dt = float(model.opt.timestep * robot.frame_skip if dt is None else dt)
     if not 0 < dt < np.inf:
@@ -99,7 +99,7 @@ def body_points(robot: Robot | str, qpos: np.ndarray) -> np.ndarray:
         UserError: the joint states have another shape or are not finite, or MuJoCo or Gymnasium
             is not installed.
     """
-    robot = find_robot(robot)
+    robot = robot_of(robot)
     (model, data), mujoco = _simulator(robot), import_mujoco()
     qpos = np.asarray(qpos, float)
     if qpos.ndim != 2 or qpos.shape[1] != model.nq or not len(qpos):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.envs.poses import body_points, find_robot, limbs
+from toolkit.envs.poses import body_points, limbs, robot_of
 from toolkit.envs.robots import Robot
 from toolkit.errors import UserError
 
@@ -28,7 +28,7 @@ def stick_frames(
         UserError: the states have another shape or are not finite, the size is not positive, or
             MuJoCo, Gymnasium or Pillow is not installed.
     """
-    robot = find_robot(robot)
+    robot = robot_of(robot)
     if min(size) < 1 or max(size) > 4096:
         raise UserError(f"`size` must be (height, width) from 1 to 4096 pixels, got {size}.")
     try:

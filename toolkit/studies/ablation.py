@@ -24,21 +24,33 @@ def _koopman(label: str, **options: Any) -> Candidate:
     return Candidate(label, "koopman", options, plenty=WHOLE_WINDOWS)
 
 
+def _paper_like(label: str, **options: Any) -> Candidate:
+    """With what the schemes of App. G share: the whole band, and no spread of lifetimes."""
+    return _koopman(label, **({"band": 1.0, "real_part": "constant"} | options))
+
+
 #: The choices of each question. The first candidate of each is the default.
 GROUPS: dict[str, tuple[Candidate, ...]] = {
-    "initialisation": (  # App. G; "ours" differs from the first scheme by the band only
+    "initialisation": (  # App. G, and ours
         _koopman("default"),
         *(
-            _koopman(f"{real}, {imag}", real_part=real, imag_part=imag, band=1.0)
+            _paper_like(f"{real}, {imag}", real_part=real, imag_part=imag)
             for real in ("constant", "bounded")
             for imag in ("increasing", "random")
         ),
-        _koopman("constant, hippo", imag_part="hippo", band=1.0),
-        _koopman("free, increasing", real_part="free", band=1.0),
+        _paper_like("constant, hippo", imag_part="hippo"),
+        _koopman("constant, narrow band", real_part="constant"),
     ),
     "latent": (  # App. H, in real coordinates
         _koopman("default"),
-        *(_koopman(f"latent {2 * modes}", modes=modes) for modes in (64, 128, 512)),
+        *(_koopman(f"latent {2 * modes}", modes=modes) for modes in (32, 64, 192, 256)),
+    ),
+    "decoder": (  # hidden layers, and for the GRU too
+        _koopman("default"),
+        *(_koopman(f"decoder of {n}", decoder_layers=n) for n in (1, 2, 3)),
+        _koopman("decoder of 1, latent 512", decoder_layers=1, modes=256),
+        Candidate("GRU", "gru"),
+        Candidate("GRU, decoder of 4", "gru", {"decoder_layers": 4, "units": 160}),
     ),
     "consistency": (  # the weight of L_cons in Eq. 7
         _koopman("default"),
@@ -57,7 +69,8 @@ GROUPS: dict[str, tuple[Candidate, ...]] = {
     ),
     "pieces": (  # re-encoding, for the GRU too; and how many steps are decoded
         _koopman("default"),
-        *(_koopman(f"pieces of {k}", reencode_every=k, decoded_steps=30) for k in (10, 25, 50)),
+        _koopman("whole windows", reencode_every=0, decoded_steps=10),
+        *(_koopman(f"pieces of {k}", reencode_every=k, decoded_steps=12) for k in (10, 25, 50)),
         *(_koopman(f"decoded {n}", decoded_steps=n) for n in (5, 25, 100)),
         Candidate("GRU", "gru"),
         Candidate("GRU, pieces of 10", "gru", {"reencode_every": 10}),

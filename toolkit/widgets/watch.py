@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from toolkit.data import Dataset, Source, Window, WindowSampler
 from toolkit.data.samplers import run_lengths
 from toolkit.envs.divergence import THRESHOLD, divergence_of
-from toolkit.envs.poses import find_robot, poses_of
+from toolkit.envs.poses import poses_of, robot_of
 from toolkit.envs.robots import Robot
 from toolkit.envs.sticks import stick_frames
 from toolkit.errors import UserError
@@ -71,7 +71,7 @@ def film_prediction(
             dimensions differ from the model's, or for a reason of `film_states`.
     """
     source = data.source if isinstance(data, Dataset) else Source("")
-    robot = find_robot((source.env or source.name) if robot is None else robot)
+    robot = robot_of((source.env or source.name) if robot is None else robot)
     true_obs, actions = _stretch(data, start, horizon)
     expected = trained.normaliser.mean.size
     if true_obs.shape[1] != expected:
@@ -106,7 +106,7 @@ def film_states(
         UserError: the shapes differ or are not the robot's, a true state is not finite, a number
             is not positive, or MuJoCo, Gymnasium or Pillow is not installed.
     """
-    robot = find_robot(robot)
+    robot = robot_of(robot)
     true = poses_of(robot, true_obs, dt=dt, name="true_obs")
     predicted = poses_of(robot, predicted_obs, dt=dt, name="predicted_obs")
     divergence = divergence_of(true, predicted, threshold)
