@@ -64,8 +64,8 @@ def test_model_help_shows_every_hyperparameter_with_source_and_default(toolkit):
     for name in registry.MODELS["koopman"].load().__dataclass_fields__:
         assert f"--{name.replace('_', '-')} " in words
     assert "Complex latent coordinates m; the real latent has twice as many (App. H: 512). " \
-        "(default: 256)" in words  # fmt: skip
-    assert "--real-part {constant,bounded,free}" in words
+        "(default: 96)" in words  # fmt: skip
+    assert "--real-part {constant,bounded,free,spread}" in words
 
 
 @pytest.mark.parametrize("name", ["list", "fetch", "check", "make", "subsample"])
