@@ -89,6 +89,10 @@ _STUDIES = {
         "the Koopman dynamics model with one choice changed at a time",
         "studies.ablation:Ablation",
     ),
+    "gradients": _command(
+        "gradients through a hundred steps of every model: Theorem 3.1 of arXiv:2306.11941",
+        "studies.gradients:Gradients",
+    ),
     "behaviours": _command(
         "the policies in the package: store stages of a training run",
         "studies.behaviours:Behaviours",

@@ -35,6 +35,13 @@ def test_what_single_precision_cannot_say_is_drawn_at_the_edge():
     np.testing.assert_array_equal(trace(figure, "mlp").y, [FLOOR, CEILING, CEILING])
 
 
+def test_ticks_are_told_in_full_where_the_axis_is_short():
+    figure = gradient_figure({"koopman": (LAGS, np.array([[1.0, 0.9, 0.37]]))})
+    assert {0.5, 1.0, 2.0} <= set(figure.layout.yaxis.tickvals)
+    figure = gradient_figure({"gru": (LAGS, np.array([[1.0, 1e-3, 1e-6]]))})
+    assert figure.layout.yaxis.dtick == 1 and figure.layout.yaxis.tickvals is None
+
+
 def test_curves_that_do_not_fit_are_refused():
     with pytest.raises(UserError, match="at least one model"):
         gradient_figure({})

@@ -64,9 +64,13 @@ def gradient_figure(
 
 def _log_axis(fig: go.Figure, values: np.ndarray, title: str, **where: int) -> None:
     """Whole powers of ten where there are several, else 1, 2 and 5 of each."""
-    decades = np.ptp(np.log10(values))
-    dtick = "D2" if decades < 2 else max(1, round(decades / 6))
-    fig.update_yaxes(type="log", title_text=title, exponentformat="power", dtick=dtick, **where)
+    low, high = np.log10(values.min()), np.log10(values.max())
+    if high - low < 2:
+        powers = 10.0 ** np.arange(np.floor(low), np.ceil(high) + 1)
+        ticks = {"tickvals": np.outer(powers, [1, 2, 5]).ravel(), "tickformat": ".3~g"}
+    else:
+        ticks = {"exponentformat": "power", "dtick": max(1, round((high - low) / 6))}
+    fig.update_yaxes(type="log", title_text=title, **ticks, **where)
 
 
 def _ribbon(fig: go.Figure, x: np.ndarray, low: np.ndarray, high: np.ndarray, paint: str) -> None:
@@ -95,8 +99,9 @@ def nonnormal_figure(
     _pseudospectrum(fig, matrix, points)
     _powers(fig, matrix, horizon)
     radius = np.abs(np.linalg.eigvals(matrix)).max()
+    peak = power_norms(matrix, horizon).max()
     title = f"Every |λ| ≤ {radius:.3f}, yet a power of K stretches by"
-    title += f" {power_norms(matrix, horizon).max():.3g}"
+    title += f" {peak:,.0f}" if peak >= 1000 else f" {peak:.3g}"
     return themed(
         fig, title, height=500, showlegend=True, legend=LEGEND_BELOW, margin={"b": 110}
     )  # fmt: skip

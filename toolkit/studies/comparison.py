@@ -166,15 +166,11 @@ def train_and_measure(
     trained = TrainedDynamics(select_seed(state, 0).model, experiment.normaliser)
     seconds = time.monotonic() - (began or time.monotonic())
     errors = prediction_errors(trained, experiment.test, max_windows=max_windows)
-    record = experiment.config.data
     return {
-        "dataset": {
-            "label": Path(data).stem, "name": record.name, "sha256": record.sha256,
-            "num_transitions": record.num_transitions,
-        },
+        "dataset": described(experiment, data),
         "candidate": candidate.name,
         "model": candidate.model,
-        "options": candidate.options_for(record.num_transitions),
+        "options": candidate.options_for(experiment.config.data.num_transitions),
         "seed": seed,
         "parameters": num_parameters(trained.model),
         "num_updates": num_updates,
@@ -187,6 +183,15 @@ def train_and_measure(
         "state_error_by_horizon": [float(f"{e:.4g}") for e in errors.state],
         "persistence_by_horizon": [float(f"{e:.4g}") for e in errors.persistence],
         **provenance(),
+    }
+
+
+def described(experiment: Any, data: str) -> Row:
+    """What a row says about its dataset; the label is the file's name without its ending."""
+    record = experiment.config.data
+    return {
+        "label": Path(data).stem, "name": record.name, "sha256": record.sha256,
+        "num_transitions": record.num_transitions,
     }  # fmt: skip
 
 
