@@ -134,3 +134,26 @@ def drag(page: Any, handle: Any, right: float, down: float, *, release: bool = T
     page.mouse.move(x + right, y + down, steps=10)
     if release:
         page.mouse.up()
+
+
+def guess_and_reveal(page: Any, card: Any, guess: str) -> None:
+    """Choose, store, and open the answer, which must be closed before."""
+    reveal = card.get_by_role("button", name="Reveal")
+    assert reveal.is_disabled()
+    card.get_by_text(guess, exact=True).click()
+    card.get_by_role("button", name="Store my guess").click()
+    page.wait_for_function("node => !node.disabled", arg=reveal.element_handle())
+    reveal.click()
+    card.locator(".js-plotly-plot").wait_for()
+    settle(page)
+
+
+def first_data(page: Any, cell: Any) -> list[float]:
+    """The ordinates of the second trace, once the browser has drawn it."""
+    ready = "cell => cell.querySelector('.js-plotly-plot')?._fullData?.[1]?.y"
+    page.wait_for_function(ready, arg=cell.element_handle())
+    return figure_data(cell, 1)
+
+
+def file_name(source: str) -> str:
+    return "".join(letter for letter in source if letter.isascii() and letter.isalnum())

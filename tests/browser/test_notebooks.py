@@ -14,16 +14,21 @@ from tests.browser.driving import (
     drawn,
     explorer,
     figure_data,
+    file_name,
+    first_data,
+    guess_and_reveal,
     open_notebook,
     picture,
     run_all,
-    settle,
     wait_for_new_data,
     wait_for_new_path,
 )  # fmt: skip
 
 NOW = ".eigenplane-panel:nth-child(2) .model"
 MINUTES = 60_000  # milliseconds
+
+#: What the pseudospectrum's figure draws before the norms of the powers.
+SHEAR_TRACES = ("contours", "unit circle", "eigenvalues")
 
 #: Cells whose screenshots are kept, by a piece of their source that no other cell has.
 LOOKS = {
@@ -35,6 +40,10 @@ LOOKS = {
         "one_mode(decay", "λ = −0.3 + 4i decays", "hold(decay", "plain = np", "Heatmap",
         "few = np", "schemes = {", "turns 9 times", "start_with_step(", "wide = ",
         "moved[strongest]", "ours(results",
+    ),
+    "03": (
+        "Which of these four", "def report(", "trained = {}", "shear_view(", "straight = ",
+        "answer = share_figure", "for share, values",
     ),
 }  # fmt: skip
 
@@ -90,24 +99,29 @@ def test_an_eigenvalue_is_dragged(patient: Any, lab: SimpleNamespace, tmp_path: 
         picture(explorer(page, name), tmp_path / f"01-{file_name(name)}.png")
 
 
-def guess_and_reveal(page: Any, card: Any, guess: str) -> None:
-    """Choose, store, and open the answer, which must be closed before."""
-    reveal = card.get_by_role("button", name="Reveal")
-    assert reveal.is_disabled()
-    card.get_by_text(guess, exact=True).click()
-    card.get_by_role("button", name="Store my guess").click()
-    page.wait_for_function("node => !node.disabled", arg=reveal.element_handle())
-    reveal.click()
-    card.locator(".js-plotly-plot").wait_for()
-    settle(page)
+def test_gradients_follow_the_sliders(patient: Any, lab: SimpleNamespace, tmp_path: Path):
+    page, measured, theory = patient, 1, 2
+    open_notebook(page, lab, "03_gradient_scaling.ipynb")
+    run_all(page)
 
+    cell = explorer(page, "explore_gradients(shown")
+    before = first_data(page, cell)
+    assert figure_data(cell, theory) == pytest.approx(before, rel=1e-3)
+    cell.get_by_role("slider").first.press("End")  # the largest real part
+    after = wait_for_new_data(page, cell, before, measured)
+    assert after[-1] > 1 > before[-1]
+    assert figure_data(cell, theory) == pytest.approx(after, rel=1e-3)
+    cell.locator("select").select_option(label="dense")
+    sheared = wait_for_new_data(page, cell, after, measured)
+    assert max(sheared) > 2 * max(figure_data(cell, theory))
+    picture(cell, tmp_path / "03-dense.png")
 
-def first_data(page: Any, cell: Any) -> list[float]:
-    """The ordinates of the second trace, once the browser has drawn it."""
-    ready = "cell => cell.querySelector('.js-plotly-plot')?._fullData?.[1]?.y"
-    page.wait_for_function(ready, arg=cell.element_handle())
-    return figure_data(cell, 1)
+    cell = explorer(page, "shear_view(shear")
+    before = figure_data(cell, len(SHEAR_TRACES))
+    cell.get_by_role("slider").first.press("Home")  # no shear
+    straight = wait_for_new_data(page, cell, before, len(SHEAR_TRACES))
+    assert max(straight) < 1 < max(before)
 
-
-def file_name(source: str) -> str:
-    return "".join(letter for letter in source if letter.isascii() and letter.isalnum())
+    guess_and_reveal(page, explorer(page, "the most that any power"), "more than 1000")
+    for name in LOOKS["03"]:
+        picture(explorer(page, name), tmp_path / f"03-{file_name(name)}.png")

@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from tests.browser.driving import explorer, open_notebook, output, picture, run_all, settle
+from tests.browser.driving import (
+    explorer,
+    guess_and_reveal,
+    open_notebook,
+    output,
+    picture,
+    run_all,
+    settle,
+)
 
 MINUTES = 60_000  # milliseconds
 COVERAGE = "coverage_view(observations, labels),"
@@ -62,14 +70,7 @@ def test_where_the_data_comes_from(patient: Any, lab: SimpleNamespace, tmp_path:
     picture(suspect, tmp_path / "02-file-E.png")
 
     card = explorer(page, "Cut the plane of torso height")
-    reveal = card.get_by_role("button", name="Reveal")
-    assert reveal.is_disabled()
-    card.get_by_text("medium-replay", exact=True).click()
-    card.get_by_role("button", name="Store my guess").click()
-    page.wait_for_function("node => !node.disabled", arg=reveal.element_handle())
-    reveal.click()
-    card.locator(".js-plotly-plot").wait_for()
-    settle(page)
+    guess_and_reveal(page, card, "medium-replay")
     picture(card, tmp_path / "02-card.png")
 
     for number, name in enumerate(LOOKS):

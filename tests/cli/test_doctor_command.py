@@ -15,7 +15,8 @@ def test_every_line_says_ok_note_or_missing(toolkit, monkeypatch):
     lines = answer.out.split("\n\n")[0].splitlines()
     assert {line.split()[0] for line in lines} <= {"ok", "note", "missing"}
     for subject in ("python", "jax", "device", "GPU memory", "mujoco", "dm-control", "data cache",
-                    "anywidget", "browser", "rendering by egl", "compiled programs"):  # fmt: skip
+                    "compiler", "anywidget", "browser", "rendering by egl",
+                    "compiled programs"):  # fmt: skip
         assert any(f" {subject} " in line for line in lines), subject
 
 
@@ -34,6 +35,14 @@ def test_no_device_is_a_line_and_no_crash(monkeypatch):
     monkeypatch.setattr(jax, "devices", none)
     (finding,) = doctor.devices()
     assert (finding.state, finding.detail) == ("missing", "JAX finds none: no backend")
+
+
+def test_the_compiler_here_is_right_and_a_wrong_one_is_named(monkeypatch):
+    """The pinned versions pass; a compiler that loses part of each sum does not."""
+    assert doctor.compiler().state == "ok"
+    monkeypatch.setattr(jax, "jit", lambda f: lambda rows: 0.99 * f(rows))
+    wrong = doctor.compiler()
+    assert wrong.state == "missing" and "-c constraints.txt jax jaxlib" in wrong.detail
 
 
 def test_preallocation_is_noted(monkeypatch):

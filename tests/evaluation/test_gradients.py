@@ -100,3 +100,26 @@ def test_a_nonlinear_model_is_measured_as_differences_say(window):
 def test_steps_beyond_the_window_are_refused(window):
     with pytest.raises(UserError, match=r"`steps` must lie in 1..12, got \[3, 13\]"):
         gradient_norms(koopman(), window, np.array([3, 13]), key=jax.random.key(0))
+
+
+@pytest.mark.parametrize("name", ["gru", "mlp", "transformer", "state-space"])
+def test_all_lags_at_once_give_what_single_gradients_give(name):
+    """Pulled back one by one without `jit`, at a size where a compiler once went wrong."""
+    from toolkit.registry import find_model
+
+    keys = jr.split(jr.key(0), 3)
+    heads_of = lambda latent, hidden, key: Heads(OBS, latent, hidden=hidden, key=key)
+    model = find_model(name).load()(hidden=8).build(heads_of, OBS, ACTION, key=keys[0])
+    obs = jr.normal(keys[1], (101, 16, OBS))
+    window = Window(obs, jr.normal(keys[2], (100, 16, ACTION)), jnp.zeros((100, 16)))
+    lags = np.array([1, 3, 10, 30, 100])
+    measured = gradient_norms(model, window, lags, key=jr.key(2)).state
+
+    sample = 3
+    latent, controls = model.encode(obs[0, sample]), model.controls(window.action[:, sample])
+    states, pull = jax.vjp(lambda z: model.drive(z, controls), latent)
+    direction = jr.normal(jr.split(jr.key(2), 16)[sample], states.shape[1:])
+    direction = direction / jnp.linalg.norm(direction)
+    for measured_one, lag in zip(measured[sample], lags, strict=True):
+        (gradient,) = pull(jnp.zeros_like(states).at[lag - 1].set(direction))
+        np.testing.assert_allclose(measured_one, jnp.linalg.norm(gradient), rtol=1e-3, atol=1e-7)

@@ -42,10 +42,10 @@ class Doctor:
 
     def run(self) -> int:
         """Print one line per finding; always 0."""
-        findings = [*core(), *devices(), *extras(), *rendering(), *caches(), browser()]
+        findings = [*core(), *devices(), compiler(), *extras(), *rendering(), *caches(), browser()]
         print(left_table([(f.state, f.subject, f.detail) for f in findings]))
         missing = sum(finding.state == "missing" for finding in findings)
-        print(f"\n{missing} optional parts are missing." if missing else "\nNothing is missing.")
+        print(f"\n{missing} parts are missing." if missing else "\nNothing is missing.")
         return 0
 
 
@@ -73,6 +73,24 @@ def devices() -> Iterator[Finding]:
     meaning = "takes most of a GPU's memory when it starts" if on else "takes GPU memory as needed"
     yield Finding("note" if on else "ok", "GPU memory", f"JAX {meaning} "
                   f"(XLA_PYTHON_CLIENT_PREALLOCATE={choice})")  # fmt: skip
+
+
+def compiler() -> Finding:
+    """Whether XLA multiplies and sums correctly here: on CPUs, jaxlib 0.10.2 does not."""
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    rows = np.zeros((32_769, 3), np.float32)
+    rows[:, 0] = np.arange(len(rows))
+    sizes = jax.jit(jax.vmap(lambda row: jnp.sum((jnp.eye(3) @ row) ** 2)))(rows)
+    if np.allclose(sizes, np.square(rows[:, 0]), rtol=1e-5):
+        return Finding("ok", "compiler", "XLA's sums agree with NumPy's")
+    return Finding(
+        "missing", "compiler",
+        "this jaxlib computes wrong sums (github.com/jax-ml/jax/issues/39103): "
+        "pip install -c constraints.txt jax jaxlib",
+    )  # fmt: skip
 
 
 def extras() -> Iterator[Finding]:
