@@ -6,10 +6,12 @@ from toolkit.figures.dataset import dataset_figure
 from toolkit.figures.eigenplane import eigenplane_figure
 from toolkit.figures.endings import endings_figure, evidence_figure
 from toolkit.figures.frames import Film, frames_figure
+from toolkit.figures.gradients import gradient_figure, nonnormal_figure
 from toolkit.figures.qualities import log_prob_figure, qualities_figure, stages_figure
 from toolkit.figures.response import aliasing_figure, impulse_figure, zero_order_hold_figure
 from toolkit.figures.rollout import error_by_horizon_figure, rollout_figure
 from toolkit.figures.spectrum import generator_figure, initialisation_figure, spectrum_figure
+from toolkit.figures.speed import speed_figure
 from toolkit.figures.theme import TEMPLATE, themed
 from toolkit.figures.training import training_figure
 
@@ -26,12 +28,15 @@ __all__ = [
     "evidence_figure",
     "frames_figure",
     "generator_figure",
+    "gradient_figure",
     "impulse_figure",
     "initialisation_figure",
     "log_prob_figure",
+    "nonnormal_figure",
     "qualities_figure",
     "rollout_figure",
     "spectrum_figure",
+    "speed_figure",
     "stages_figure",
     "subsample_figure",
     "themed",

@@ -12,6 +12,7 @@ from toolkit.widgets.predict import predict_first
 if TYPE_CHECKING:
     from toolkit.widgets.eigenplane import EigenPlane
     from toolkit.widgets.frames import FramePlayer
+    from toolkit.widgets.gradients import explore_gradients
     from toolkit.widgets.watch import (
         compare_frames,
         film_prediction,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "eigenplane": ("EigenPlane",),
     "frames": ("FramePlayer",),
+    "gradients": ("explore_gradients",),
     "watch": ("compare_frames", "film_prediction", "film_states", "watch_prediction"),
 }
 
@@ -35,6 +37,7 @@ __all__ = [
     "Toggle",
     "compare_frames",
     "explore",
+    "explore_gradients",
     "film_prediction",
     "film_states",
     "predict_first",
