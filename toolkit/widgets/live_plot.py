@@ -36,7 +36,7 @@ class LivePlot:
         self._drawn, self._last_draw = 0, -float("inf")
         self._live = self._make_live() if has_widgets() else None
 
-    def add(self, step: float, **values: float) -> None:
+    def add(self, step: int | float, **values: float) -> None:
         """Append one row: where on the axis, usually the updates done, and the metrics there.
 
         Metrics whose names are not Python names go in as `add(step, **{"loss/critic": 0.1})`.
