@@ -21,6 +21,8 @@ def test_ratios_to_the_reference_by_length_and_work():
     assert drawn["koopman", "x2"] == ([10], [1.0])
     assert [trace.name for trace in fig.data if trace.showlegend] == ["koopman", "gru", "mlp"]
     assert list(fig.layout.xaxis.ticktext) == ["10", "100"]
+    for axis in (fig.layout.yaxis, fig.layout.yaxis2):
+        assert axis.range[0] < np.log10(0.7) and axis.range[1] > np.log10(2.0)
     other = speed_figure({"prediction": (LENGTHS, TIMES)}, reference="gru")
     np.testing.assert_allclose(other.data[0].y, [1.0, 0.5])
     assert other.layout.yaxis.title.text == "time / time of gru"

@@ -31,9 +31,11 @@ def speed_figure(
         raise UserError("`panels` must hold at least one kind of work, got none.")
     fig = make_subplots(1, len(panels), subplot_titles=list(panels), horizontal_spacing=0.12)
     named: set[str] = set()
+    low, high = 0.7, 2.0  # shown at least, so that small differences look small
     for column, (title, (lengths, times)) in enumerate(panels.items(), start=1):
         ratios = time_ratios(times, reference, len(lengths), title)
         for position, (name, values) in enumerate(ratios.items()):
+            low, high = min(low, *values), max(high, *values)
             fig.add_scatter(
                 x=list(lengths), y=values, name=name, legendgroup=name, mode="lines+markers",
                 line=line(name, position), showlegend=name not in named, row=1, col=column,
@@ -44,7 +46,8 @@ def speed_figure(
             type="log", tickvals=list(lengths), ticktext=[str(n) for n in lengths],
             title_text="environment steps", row=1, col=column,
         )  # fmt: skip
-    fig.update_yaxes(type="log", tickvals=_TICKS, ticktext=[f"{tick:g}" for tick in _TICKS])
+    fig.update_yaxes(type="log", range=np.log10([low / 1.15, high * 1.15]).tolist())
+    fig.update_yaxes(tickvals=_TICKS, ticktext=[f"{tick:g}" for tick in _TICKS])
     fig.update_yaxes(title_text=f"time / time of {reference}", row=1, col=1)
     return themed(
         fig, "What longer sequences cost", height=440, margin_t=84, margin_b=110,
