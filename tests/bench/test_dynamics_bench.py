@@ -12,6 +12,7 @@ import pytest
 from toolkit.agents.sac import SAC
 from toolkit.bench import agents, dynamics
 from toolkit.cli import main
+from toolkit.errors import UserError
 
 
 def flops(f, *shapes):
@@ -36,6 +37,18 @@ def test_an_update_of_a_model_counts_its_row_products():
     step = 2 * 2 * (4 * 5 + 5 * 4)  # two windows
     assert parameters > 100
     assert count > 3 * 3 * step  # three steps, forward and twice backward, and the heads
+
+
+@pytest.mark.parametrize("work", ["prediction", "gradient"])
+def test_times_are_compared_by_length(work):
+    times = dynamics.compare_times(("koopman", "gru"), (2, 3), work, batch=2, repetitions=1)
+    assert list(times) == ["koopman", "gru"]
+    assert all(len(values) == 2 and min(values) > 0 for values in times.values())
+
+
+def test_times_of_an_unknown_model_are_refused():
+    with pytest.raises(UserError, match="got 'gruu'"):
+        dynamics.compare_times(("gruu",), (2,))
 
 
 def test_every_model_is_measured(tmp_path, capsys):

@@ -161,3 +161,15 @@ def test_wrong_films_are_named():
         Film(good, good, told, travelled=np.zeros(21))
     with pytest.raises(UserError, match="`count` must be at least 2, got 1"):
         frames_figure(film(), count=1)
+
+
+def test_pictures_can_be_made_smaller():
+    def size(fig: go.Figure) -> int:
+        return sum(len(item.source) for item in fig.layout.images)
+
+    sound = film()
+    noisy = np.random.default_rng(0).integers(0, 256, sound.true_frames.shape).astype(np.uint8)
+    whole = Film(noisy, noisy, sound.divergence)
+    assert size(frames_figure(whole, max_bytes=30_000)) < 41_000 < size(frames_figure(whole))
+    with pytest.raises(UserError, match="make them smaller or fewer"):
+        frames_figure(whole, max_bytes=100)

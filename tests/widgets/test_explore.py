@@ -157,6 +157,18 @@ def test_a_live_plot_draws_seldom_and_ends_complete():
     assert len(plot.history) == 5
 
 
+def test_a_live_plot_counts_what_it_is_told_to():
+    plot = LivePlot(every=1e9, x="seconds of training")
+    plot.add(0.5, koopman=0.1)
+    plot.add(1.5, gru=0.2)
+    figure = plot.figure()
+    assert figure.layout.xaxis.title.text == "seconds of training"
+    assert [(trace.name, *trace.x, *trace.y) for trace in figure.data] == [
+        ("koopman", 0.5, 0.1),
+        ("gru", 1.5, 0.2),
+    ]
+
+
 def test_a_long_history_is_thinned_for_drawing():
     plot = LivePlot(every=1e9)
     for update in range(4001):

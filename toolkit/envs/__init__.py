@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from toolkit.envs.making import make_envs
     from toolkit.envs.pictures import film_strip, write_animation, write_film_strip
     from toolkit.envs.rendering import Renderer, render_episode
+    from toolkit.envs.replaying import replay
     from toolkit.envs.robots import ROBOTS, Robot
 
 _HOMES = {
@@ -22,6 +23,7 @@ _HOMES = {
     "making": ("make_envs",),
     "pictures": ("film_strip", "write_animation", "write_film_strip"),
     "rendering": ("Renderer", "render_episode"),
+    "replaying": ("replay",),
     "robots": ("ROBOTS", "Robot"),
 }
 
@@ -39,6 +41,7 @@ __all__ = [
     "film_strip",
     "make_envs",
     "render_episode",
+    "replay",
     "write_animation",
     "write_film_strip",
 ]

@@ -6,3 +6,4 @@ from toolkit.evaluation.prediction import (
     normalised as normalised,
     prediction_errors as prediction_errors,
 )
+from toolkit.evaluation.windows import predict_windows as predict_windows, reach as reach

@@ -11,6 +11,7 @@ from toolkit.figures.qualities import log_prob_figure, qualities_figure, stages_
 from toolkit.figures.response import aliasing_figure, impulse_figure, zero_order_hold_figure
 from toolkit.figures.rollout import error_by_horizon_figure, rollout_figure
 from toolkit.figures.spectrum import generator_figure, initialisation_figure, spectrum_figure
+from toolkit.figures.speed import speed_figure
 from toolkit.figures.theme import TEMPLATE, themed
 from toolkit.figures.training import training_figure
 
@@ -35,6 +36,7 @@ __all__ = [
     "qualities_figure",
     "rollout_figure",
     "spectrum_figure",
+    "speed_figure",
     "stages_figure",
     "subsample_figure",
     "themed",

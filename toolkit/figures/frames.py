@@ -65,12 +65,12 @@ class Film:
         return len(self.true_frames)
 
 
-def frames_figure(film: Film, *, count: int = 6) -> go.Figure:
+def frames_figure(film: Film, *, count: int = 6, max_bytes: int = STILL_BYTES) -> go.Figure:
     """A film as a still: true frames above predicted ones, below them the distance over time.
 
     `count` equally spaced states are shown, one of them moved to the first visible divergence;
-    from there on the predicted frames have an orange edge. All pictures together are small enough
-    to be stored in a notebook.
+    from there on the predicted frames have an orange edge. All pictures together take at most
+    `max_bytes`, by default small enough to be stored in a notebook.
 
     Raises:
         UserError: `count` is below 2, the pictures are too large, or Pillow is not installed.
@@ -82,7 +82,7 @@ def frames_figure(film: Film, *, count: int = 6) -> go.Figure:
     for place, step in enumerate(shown):
         if _left(divergence, step):
             _edge(frames[len(shown) + place])
-    pictures = jpegs(frames, STILL_BYTES)
+    pictures = jpegs(frames, max_bytes)
     fig = make_subplots(3, 1)
     for row, name in enumerate(film.labels, start=1):
         _strip(fig, row, name, pictures[(row - 1) * len(shown) : row * len(shown)])

@@ -16,10 +16,11 @@ def training_figure(
     x: str = "update",
     title: str = "Training",
 ) -> go.Figure:
-    """One curve per metric over the number of updates, logarithmic where all values are positive.
+    """One curve per metric over `x`, by default the number of updates.
 
-    A row is a mapping from metric to number and holds `x`; a metric may be missing from some rows.
-    A value that is not finite is a gap. `metrics` chooses and orders the curves; without it, all.
+    The vertical axis is logarithmic where all values are positive. A row is a mapping from metric
+    to number and holds `x`; a metric may be missing from some rows. A value that is not finite is
+    a gap. `metrics` chooses and orders the curves; without it, all.
     """
     rows = list(history)
     chosen = list(metrics) if metrics is not None else metric_names(rows, x)
@@ -29,7 +30,7 @@ def training_figure(
         fig.add_scatter(
             x=steps, y=values, name=name, line=line(name, position), mode=curve_mode(len(steps))
         )
-    fig.update_xaxes(title_text="update")
+    fig.update_xaxes(title_text=x)
     fig.update_yaxes(
         type=axis_type(rows, chosen), exponentformat="power", title_text="value of the metric",
         minor_showgrid=True,

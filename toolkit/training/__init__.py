@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.training.checkpoint import load_checkpoint, read_header, save_checkpoint
 from toolkit.training.learner import AbstractLearner
 from toolkit.training.loop import TrainingDiverged, init_states, select_seed, train
+from toolkit.training.turns import take_turns
 
 if TYPE_CHECKING:
     from toolkit.training.config import RunConfig
@@ -30,6 +31,7 @@ __all__ = [
     "save_checkpoint",
     "select_seed",
     "start_or_continue",
+    "take_turns",
     "train",
 ]
 

@@ -17,26 +17,32 @@ class LivePlot:
 
     Show it before the loop (`display(plot)`), call `add` inside, and `close` (or leave the `with`
     block) to draw the last rows. `history` keeps every row. Where the widget packages are missing,
-    rows are kept and `figure()` draws them.
+    rows are kept and `figure()` draws them. `x` says what the steps count.
 
     Units: `every` in seconds.
     """
 
     def __init__(
-        self, metrics: Sequence[str] | None = None, *, every: float = 0.5, title: str = "Training"
+        self,
+        metrics: Sequence[str] | None = None,
+        *,
+        every: float = 0.5,
+        title: str = "Training",
+        x: str = "update",
     ):
         self.history: list[dict[str, float]] = []
+        self._x = x
         self._metrics, self._every, self._title = metrics, every, title
         self._drawn, self._last_draw = 0, -float("inf")
         self._live = self._make_live() if has_widgets() else None
 
-    def add(self, step: int, **values: float) -> None:
-        """Append one row: the number of updates done and the metrics at that moment.
+    def add(self, step: int | float, **values: float) -> None:
+        """Append one row: where on the axis, usually the updates done, and the metrics there.
 
         Metrics whose names are not Python names go in as `add(step, **{"loss/critic": 0.1})`.
         """
         numbers = {name: float(value) for name, value in values.items()}
-        self.history.append({"update": float(step), **numbers})
+        self.history.append({self._x: float(step), **numbers})
         if time.monotonic() - self._last_draw >= self._every:
             self.draw()
 
@@ -53,7 +59,7 @@ class LivePlot:
         rows = self.history[::stride]
         if rows and rows[-1] is not self.history[-1]:
             rows = [*rows, self.history[-1]]
-        return training_figure(rows, self._metrics, title=self._title)
+        return training_figure(rows, self._metrics, self._x, self._title)
 
     def close(self) -> None:
         """Draw what is left."""
