@@ -9,7 +9,7 @@ import pytest
 from toolkit.errors import UserError
 from toolkit.studies import ablation, comparison, prediction
 from toolkit.studies.ablation import GROUPS, Ablation
-from toolkit.studies.comparison import Budget, Candidate, cell
+from toolkit.studies.comparison import Budget, Candidate, Table, cell
 from toolkit.studies.prediction import PAPER, Prediction, summary
 
 
@@ -78,6 +78,17 @@ def test_a_time_becomes_updates_by_speeds_measured_side_by_side(small, tmp_path,
     rows = json.loads((tmp_path / "table.json").read_text())["rows"]
     assert [row["num_updates"] for row in rows] == [60, 20]
     assert asked == [["koopman"], ["koopman", "gru"]]
+
+
+def test_a_table_holds_a_row_per_line(tmp_path):
+    table = Table(tmp_path / "table.json", {"num_updates": 3})
+    table.rows.extend([{"seed": 0, "errors": [0.1, 0.2]}, {"seed": 1, "errors": [0.3, 0.4]}])
+    table.speeds["few"] = {"gru": 1.5}
+    table.save()
+    text = table.path.read_text()
+    assert '\n{"seed": 1, "errors": [0.3, 0.4]}\n' in text
+    assert json.loads(text) == table.content
+    assert Table(table.path, {"num_updates": 3}).rows == table.rows
 
 
 def test_speeds_are_measured(small):

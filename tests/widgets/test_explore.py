@@ -28,6 +28,7 @@ from toolkit.widgets import (
 )  # fmt: skip
 from toolkit.widgets.controls import build
 from toolkit.widgets.live import LiveFigure, differences
+from toolkit.widgets.picture import tidy_svg
 
 
 def curve(factor: float = 1.0, points: int = 3, dashed: bool = False) -> go.Figure:
@@ -216,6 +217,15 @@ def test_a_static_figure_is_small_and_needs_no_kernel():
     assert len(json.dumps(bundle)) < 10_000
     with unchecked(), pytest.raises(UserError, match="must be a plotly figure, got list"):
         static([1, 2])  # type: ignore[arg-type]
+
+
+def test_a_picture_drawn_again_is_the_same_file():
+    drawn = b'<defs id="defs-3c68a1"><g id="clip3c68a1x"/></defs><g clip-path="url(#clip3c68a1x)">'
+    curve_there = b'<path d="M0.04,177.32000000000002L-12.26,5" style="opacity: 0.123456"/></g>'
+    tidy = tidy_svg(drawn + curve_there)
+    assert tidy == tidy_svg(drawn.replace(b"3c68a1", b"00ff00") + curve_there) == tidy_svg(tidy)
+    assert b'd="M0,177.3L-12.3,5"' in tidy and b"opacity: 0.123456" in tidy
+    assert b"url(#clipfigurex)" in tidy and b'id="clipfigurex"' in tidy
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="pictures need a browser")

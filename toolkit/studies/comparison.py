@@ -111,10 +111,13 @@ class Table:
         return self.content.setdefault("updates_per_second", {})
 
     def save(self) -> None:
-        """Write everything, all or nothing."""
+        """Write everything, all or nothing; a row is a line."""
         from toolkit.training.checkpoint import write_atomically
 
-        write_atomically(self.path, (json.dumps(self.content, indent=1) + "\n").encode())
+        lines = ",\n".join(json.dumps(row) for row in self.rows)
+        parts = {k: json.dumps(v) for k, v in self.content.items()} | {"rows": f"[\n{lines}\n]"}
+        text = ",\n".join(f'"{name}": {value}' for name, value in parts.items())
+        write_atomically(self.path, f"{{\n{text}\n}}\n".encode())
 
 
 def fill(

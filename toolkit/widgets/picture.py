@@ -6,6 +6,7 @@ import base64
 import importlib.util
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from toolkit.errors import UserError
 
 #: Environment variable that adds a picture to every `static` figure: `svg` or `png`.
 SWITCH = "TOOLKIT_PICTURES"
+_DECIMAL = re.compile(rb"-?\d+\.\d+")
 FORMATS = {"svg": "image/svg+xml", "png": "image/png"}
 
 
@@ -67,7 +69,23 @@ def _render(figure: go.Figure, kind: str) -> bytes:
     if importlib.util.find_spec("kaleido") is None:
         raise UserError("A picture needs `kaleido`, which is not installed: pip install kaleido.")
     width, height = figure.layout.width or 960, figure.layout.height or 450
-    return figure.to_image(format=kind, width=width, height=height)
+    image = figure.to_image(format=kind, width=width, height=height)
+    return tidy_svg(image) if kind == "svg" else image
+
+
+def tidy_svg(svg: bytes) -> bytes:
+    """An SVG by plotly without its random ids, and with curves to a tenth of a pixel.
+
+    So a figure that has not changed gives the same file, and a smaller one.
+    """
+    token = re.search(rb'id="defs-([0-9a-f]{6})"', svg)
+    if token:
+        svg = svg.replace(token[1], b"figure")
+    return re.sub(rb' d="[^"]*"', lambda path: _DECIMAL.sub(_tenths, path[0]), svg)
+
+
+def _tenths(number: re.Match[bytes]) -> bytes:
+    return f"{round(float(number[0]), 1):g}".encode()
 
 
 def _base64(image: bytes) -> str:
