@@ -59,5 +59,7 @@ def test_the_pseudospectrum_stands_beside_the_powers():
     assert contour.z.shape == (11, 11)
     at = np.abs(contour.x[None, :] + 1j * contour.y[:, None] - np.exp(-0.1))
     assert contour.z.flat[at.argmin()] == contour.z.min()  # deepest beside the eigenvalue
+    title = nonnormal_figure(sheared_rotation(6, -0.1, 0.0), points=11).layout.title.text
+    assert title == "Every |λ| ≤ 0.905, and no power of K stretches"
     with unchecked(), pytest.raises(UserError, match="must be square"):
         nonnormal_figure(np.ones((2, 3)))

@@ -99,12 +99,17 @@ def nonnormal_figure(
     _pseudospectrum(fig, matrix, points)
     _powers(fig, matrix, horizon)
     radius = np.abs(np.linalg.eigvals(matrix)).max()
-    peak = power_norms(matrix, horizon).max()
-    title = f"Every |λ| ≤ {radius:.3f}, yet a power of K stretches by"
-    title += f" {peak:,.0f}" if peak >= 1000 else f" {peak:.3g}"
+    title = f"Every |λ| ≤ {radius:.3f}, {_stretched(float(power_norms(matrix, horizon).max()))}"
     return themed(
         fig, title, height=500, showlegend=True, legend=LEGEND_BELOW, margin={"b": 110}
     )  # fmt: skip
+
+
+def _stretched(peak: float) -> str:
+    if peak <= 1:
+        return "and no power of K stretches"
+    size = f"{peak:,.0f}" if peak >= 1000 else f"{peak:.3g}"
+    return f"yet a power of K stretches by {size}"
 
 
 def _pseudospectrum(fig: go.Figure, matrix: np.ndarray, points: int) -> None:
@@ -129,9 +134,15 @@ def _pseudospectrum(fig: go.Figure, matrix: np.ndarray, points: int) -> None:
         showlegend=False,
         marker={"color": UNSTABLE, "size": 7, "line": {"color": "white", "width": 1}},
     )  # fmt: skip
-    fig.update_xaxes(title_text="Re z", range=[-1.6, 1.6], row=1, col=1)
+    fig.update_xaxes(title_text="Re z", range=[-1.6, 1.6], constrain="domain", row=1, col=1)
     fig.update_yaxes(
-        title_text="Im z", range=[-1.6, 1.6], scaleanchor="x", scaleratio=1, row=1, col=1
+        title_text="Im z",
+        range=[-1.6, 1.6],
+        scaleanchor="x",
+        scaleratio=1,
+        constrain="domain",
+        row=1,
+        col=1,
     )
 
 
