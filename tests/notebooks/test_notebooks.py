@@ -119,8 +119,44 @@ def test_each_solution_passes_and_each_stub_is_told_so(path: Path):
         assert run_cell(check, space)
 
 
-@pytest.mark.parametrize("edition", ["source", "students"])
 @each_notebook
+def test_no_cell_needs_a_solution(path: Path):
+    """So the students' copy runs wherever the source does."""
+    cells = [cell for cell in read(path).cells if cell.cell_type == "code"]
+    solved = {
+        name
+        for cell in cells if {"exercise", "solution"} & set(tags(cell))
+        for name in bound(cell.source)
+    }  # fmt: skip
+    assert solved
+    for cell in cells:
+        if not {"exercise", "check", "solution"} & set(tags(cell)):
+            tree = ast.walk(ast.parse(cell.source))
+            used = {node.id for node in tree if isinstance(node, ast.Name)}
+            assert not used & solved, cell.source.splitlines()[0]
+
+
+def bound(source: str) -> set[str]:
+    """Names that a cell's own lines give a meaning to."""
+    names = set()
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            names.add(statement.name)
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in statement.names}
+        else:
+            stored = (n for n in ast.walk(statement) if isinstance(n, ast.Name))
+            names |= {n.id for n in stored if isinstance(n.ctx, ast.Store)}
+    return names
+
+
+#: The students' copy of one notebook is run as well; that of the others differs by solutions only.
+EDITIONS = [(path, "source") for path in NOTEBOOKS] + [(NOTEBOOKS[0], "students")]
+
+
+@pytest.mark.parametrize(
+    ("path", "edition"), EDITIONS, ids=[f"{path.stem}-{edition}" for path, edition in EDITIONS]
+)
 def test_it_runs_in_fast_mode(
     path: Path, edition: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     record_property: Any,
