@@ -1,0 +1,15 @@
+"""T-symmetry: the TDM, its losses, and what agents use of it."""
+
+from toolkit.tsymmetry.losses import (
+    TDMTerms as TDMTerms,
+    consistency_at_next as consistency_at_next,
+    decoded_rate_loss as decoded_rate_loss,
+    forward_loss as forward_loss,
+    l1_penalty as l1_penalty,
+    published_terms as published_terms,
+    reconstruction_loss as reconstruction_loss,
+    reverse_loss as reverse_loss,
+    symmetry_violation as symmetry_violation,
+    tdm_terms as tdm_terms,
+)
+from toolkit.tsymmetry.tdm import TDM as TDM, Latent as Latent
