@@ -36,13 +36,17 @@ class Window(eqx.Module):
 
 
 class TransitionSampler(eqx.Module):
-    """Uniform transitions. Rows without a true successor count only where they are terminal."""
+    """Uniform transitions. Rows without a true successor count only where they are terminal.
+
+    With `successors_only` they do not count at all, as dynamics are fitted.
+    """
 
     dataset: Dataset
     rows: Int[Array, " usable"]
 
-    def __init__(self, dataset: Dataset):
-        usable = np.flatnonzero(np.asarray(dataset.valid_next | dataset.terminal))
+    def __init__(self, dataset: Dataset, *, successors_only: bool = False):
+        known = np.asarray(dataset.valid_next)
+        usable = np.flatnonzero(known if successors_only else known | np.asarray(dataset.terminal))
         if usable.size == 0:
             raise UserError(f"{dataset.source.name!r} has no row with a known successor.")
         self.dataset, self.rows = dataset, jnp.asarray(usable, jnp.int32)
