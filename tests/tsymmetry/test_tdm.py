@@ -147,7 +147,7 @@ def test_a_reverse_model_that_undoes_the_forward_one_violates_nothing():
         model = eqx.tree_at(lambda m, at=last: at(m).bias, model, sign * drift)
     latent = Latent(jnp.ones(OBS), jnp.ones(ACTION))
     assert tsymmetry.symmetry_violation(model, latent) == 0
-    np.testing.assert_allclose(model.forward_step(latent).state, 1 + drift)
+    np.testing.assert_allclose(latent.moved(model.forward_rate(latent)).state, 1 + drift)
     doubled = eqx.tree_at(lambda m: m.reverse.layers[-1].bias, model, -2 * drift)
     expected = norm2(np.asarray(drift))
     np.testing.assert_allclose(tsymmetry.symmetry_violation(doubled, latent), expected)

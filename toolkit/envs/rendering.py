@@ -21,8 +21,8 @@ from toolkit.envs.robots import Robot
 from toolkit.errors import UserError
 
 BACKGROUND = (243, 246, 250)
-_TILES = (222, 228, 235), (203, 212, 222)
-_TILE = 0.5  # m
+TILES = (222, 228, 235), (203, 212, 222)
+TILE = 0.5  # m
 _NEAR, _FAR = (0, 114, 178), (213, 94, 0)  # legs on two sides, told apart by every colour vision
 _PROBE = """
 import importlib, sys, mujoco
@@ -188,10 +188,10 @@ def _restyled(model, height: int, width: int):
     model.geom_size[floor, :2], model.geom_rgba[floor] = 0, 1  # size 0 is drawn without end
     tiles = model.geom_matid[floor]
     model.mat_reflectance[tiles] = model.mat_specular[tiles] = 0
-    model.mat_texuniform[tiles], model.mat_texrepeat[tiles] = 1, 1 / _TILE  # repeats in 2 m
+    model.mat_texuniform[tiles], model.mat_texrepeat[tiles] = 1, 1 / TILE  # repeats in 2 m
     for geom in np.flatnonzero(model.geom_bodyid > 0).tolist():
         model.geom_matid[geom] = -1
-        model.geom_rgba[geom, :3] = _limb_colour(model, geom)
+        model.geom_rgba[geom, :3] = limb_colour(model, geom)
     # One sun over the camera's shoulder that travels with the torso, and its shadow with it.
     model.light_bodyid[0], model.light_mode[0] = 1, mujoco.mjtCamLight.mjCAMLIGHT_TRACK
     model.light_pos0[0], model.light_dir0[0] = [-1.2, -1.5, 4.0], np.array([0.28, 0.35, -0.89])
@@ -210,10 +210,10 @@ def _paint(model, kind, colour: Callable[[np.ndarray, np.ndarray], Any]) -> None
 
 
 def _checkered(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    return np.where(((2 * rows // rows.size) == (2 * columns // columns.size))[..., None], *_TILES)
+    return np.where(((2 * rows // rows.size) == (2 * columns // columns.size))[..., None], *TILES)
 
 
-def _limb_colour(model, geom: int) -> np.ndarray:
+def limb_colour(model, geom: int) -> np.ndarray:
     """Orange for left and back legs, blue for the rest; each segment lighter than its parent."""
     body, depth = model.geom_bodyid[geom], 0
     name = model.body(body).name

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from toolkit.envs.poses import body_points, limbs, robot_of
+from toolkit.envs.rendering import BACKGROUND, TILE, TILES, limb_colour
 from toolkit.envs.robots import Robot
 from toolkit.errors import UserError
 
-_SKY, _TILES, _EDGE = (243, 246, 250), ((222, 228, 235), (203, 212, 222)), (255, 255, 255)
-_NEAR, _FAR = (0, 114, 178), (213, 94, 0)  # as rendered: other leg or hind leg in orange
-_TILE = 0.5  # m
+_EDGE = (255, 255, 255)
 _FINER = 2  # drawn this much larger, then shrunk, for smooth edges
 
 
@@ -43,7 +42,7 @@ def stick_frames(
     ground = 0.9 * height
     frames = np.empty((len(qpos), *size, 3), np.uint8)
     for row, body in enumerate(ends):
-        image = PIL.Image.new("RGB", (width, height), _SKY)
+        image = PIL.Image.new("RGB", (width, height), BACKGROUND)
         draw = PIL.ImageDraw.Draw(image)
         _draw_floor(draw, float(qpos[row, 0]) + middle, scale, ground, (width, height))
         for limb, (radius, colour) in list(zip(body, looks, strict=True))[::-1]:
@@ -65,12 +64,12 @@ def _view(robot: Robot, width: int, height: int) -> tuple[float, float]:
 def _draw_floor(draw: Any, x: float, scale: float, ground: float, size: tuple[int, int]) -> None:
     """Tiles of half a metre that pass under the robot; `x` is in the middle of the picture."""
     width, height = size
-    draw.rectangle((0, ground, width, height), fill=_TILES[0])
+    draw.rectangle((0, ground, width, height), fill=TILES[0])
     left = x - width / 2 / scale
-    tile = int(np.floor(left / _TILE))
-    while (begin := (tile * _TILE - left) * scale) < width:
+    tile = int(np.floor(left / TILE))
+    while (begin := (tile * TILE - left) * scale) < width:
         if tile % 2:
-            draw.rectangle((begin, ground, begin + _TILE * scale, height), fill=_TILES[1])
+            draw.rectangle((begin, ground, begin + TILE * scale, height), fill=TILES[1])
         tile += 1
 
 
@@ -83,14 +82,9 @@ def _draw_limb(
 
 
 def _looks(robot: Robot) -> list[tuple[float, tuple[int, ...]]]:
-    """Radius in metres and colour of each limb, lighter the further it is from the torso."""
+    """Radius in metres of each limb, and the colour that it has in a rendered picture."""
     model, looks = robot.model(), []
     for geom in limbs(robot):
-        body, depth = model.geom_bodyid[geom], 0
-        name = model.body(body).name
-        far = name.endswith("_left") or name.startswith("b")
-        while model.body_parentid[body] > 0:
-            body, depth = model.body_parentid[body], depth + 1
-        ink = 255 - (255 - np.array(_FAR if far else _NEAR)) * 0.85**depth
-        looks.append((float(model.geom_size[geom, 0]), tuple(int(part) for part in ink.round())))
+        ink = (255 * limb_colour(model, int(geom))).round()
+        looks.append((float(model.geom_size[geom, 0]), tuple(int(part) for part in ink)))
     return looks

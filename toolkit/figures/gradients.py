@@ -96,10 +96,11 @@ def nonnormal_figure(
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise UserError(f"`matrix` must be square, got shape {matrix.shape}.")
     fig = make_subplots(1, 2, column_widths=[0.44, 0.56], horizontal_spacing=0.12)
-    _pseudospectrum(fig, matrix, points)
-    _powers(fig, matrix, horizon)
-    radius = np.abs(np.linalg.eigvals(matrix)).max()
-    title = f"Every |λ| ≤ {radius:.3f}, {_stretched(float(power_norms(matrix, horizon).max()))}"
+    eigenvalues, norms = np.linalg.eigvals(matrix), power_norms(matrix, horizon)
+    radius = float(np.abs(eigenvalues).max())
+    _pseudospectrum(fig, matrix, eigenvalues, points)
+    _powers(fig, norms, radius, kreiss_constant(matrix))
+    title = f"Every |λ| ≤ {radius:.3f}, {_stretched(float(norms.max()))}"
     return themed(
         fig, title, height=500, showlegend=True, legend=LEGEND_BELOW, margin={"b": 110}
     )  # fmt: skip
@@ -112,7 +113,9 @@ def _stretched(peak: float) -> str:
     return f"yet a power of K stretches by {size}"
 
 
-def _pseudospectrum(fig: go.Figure, matrix: np.ndarray, points: int) -> None:
+def _pseudospectrum(
+    fig: go.Figure, matrix: np.ndarray, eigenvalues: np.ndarray, points: int
+) -> None:
     axis = np.linspace(-1.6, 1.6, points)
     plane = axis[None, :] + 1j * axis[:, None]
     level = np.log10(np.maximum(distance_to_singular(matrix, plane), 1e-6))
@@ -128,7 +131,6 @@ def _pseudospectrum(fig: go.Figure, matrix: np.ndarray, points: int) -> None:
         x=np.cos(turn), y=np.sin(turn), mode="lines", name="unit circle", showlegend=False,
         line={"color": INK, "width": 1.5},
     )  # fmt: skip
-    eigenvalues = np.linalg.eigvals(matrix)
     fig.add_scatter(
         x=eigenvalues.real, y=eigenvalues.imag, mode="markers", name="eigenvalues",
         showlegend=False,
@@ -146,16 +148,14 @@ def _pseudospectrum(fig: go.Figure, matrix: np.ndarray, points: int) -> None:
     )
 
 
-def _powers(fig: go.Figure, matrix: np.ndarray, horizon: int) -> None:
-    steps = np.arange(1, horizon + 1)
-    radius = np.abs(np.linalg.eigvals(matrix)).max()
-    norms = power_norms(matrix, horizon)
+def _powers(fig: go.Figure, norms: np.ndarray, radius: float, kreiss: float) -> None:
+    steps = np.arange(1, len(norms) + 1)
     curves = [
         ("‖Kᵏ‖, the most k steps can do", norms, line("dense", width=3.0)),
         ("|λ|ᵏ, what eigenvalues promise", radius**steps, {"color": INK, "dash": "dash"}),
         (
             "Kreiss constant: some power is this large",
-            np.full(horizon, kreiss_constant(matrix)),
+            np.full(len(norms), kreiss),
             {"color": colour("koopman"), "dash": "dot"},
         ),
     ]

@@ -16,11 +16,11 @@ from toolkit.types import Key
 class Koopman(AbstractDynamicsLearner):
     """The Koopman dynamics model of arXiv:2306.11941 and how it is trained.
 
-    Deviations from the paper, each of which lowered the error on held-out episodes
-    (`toolkit study ablation`): few modes and a deep decoder, lifetimes spread from one step to
-    hundreds, pieces of `reencode_every` steps, frequencies in the lower part of the `band`,
-    controls at `unit_gain`, a decoder corrected by its error at the start
-    (`toolkit.dynamics.AbstractDynamics`), and updates that decode some of the steps only.
+    Deviations from the paper, which `toolkit study ablation` changes one at a time: few modes and
+    a deep decoder, lifetimes spread from one step to hundreds, pieces of `reencode_every` steps,
+    frequencies in the lower part of the `band`, controls at `unit_gain`, a decoder corrected by
+    its error at the start (`toolkit.dynamics.AbstractDynamics`), and updates that decode some of
+    the steps only.
     `--modes 512 --decoder-layers 1 --real-part constant --reencode-every 0 --band 1
     --unit-gain False` is closest to the paper's model.
     """

@@ -34,13 +34,12 @@ def tdm_terms(model: TDM, obs: Obs, action: Action, next_obs: Obs) -> TDMTerms:
     latent, latent_rate = model.encode_with_rate(obs, action, rate)
     next_latent, next_rate = model.encode_with_rate(next_obs, action, -rate)
     forward, reverse = model.forward_rate(latent), model.reverse_rate(next_latent)
-    ahead = Latent(latent.state + forward, latent.action)
     return TDMTerms(
         reconstruction=_reconstruction(model, latent, obs, action),
         decoded_rate=_norm2(rate - model.decode_state(forward, is_rate=True)),
         forward=_norm2(latent_rate - forward),
         reverse=_norm2(next_rate - reverse),
-        symmetry=_norm2(forward + model.reverse_rate(ahead)),
+        symmetry=_norm2(forward + model.reverse_rate(latent.moved(forward))),
         at_next=_norm2(forward + model.reverse_rate(Latent(next_latent.state, latent.action))),
     )
 
@@ -59,7 +58,6 @@ def published_terms(model: TDM, obs: Obs, action: Action, next_obs: Obs) -> TDMT
     latent, latent_rate = model.encode_with_rate(obs, action, rate)
     next_latent, next_rate = model.encode_with_rate(next_obs, action, -rate)
     forward, reverse = model.forward_rate(latent), model.reverse_rate(next_latent)
-    ahead = Latent(latent.state + forward, latent.action)
     _, decoded = jax.jvp(model.decode_state, (latent.state,), (forward,))
     _, decoded_back = jax.jvp(model.decode_state, (next_latent.state,), (reverse,))
     return TDMTerms(
@@ -67,7 +65,9 @@ def published_terms(model: TDM, obs: Obs, action: Action, next_obs: Obs) -> TDMT
         decoded_rate=_norm2(rate - decoded) + _norm2(-rate - decoded_back),
         forward=_norm2(latent_rate - forward),
         reverse=_norm2(next_rate - reverse),
-        symmetry=_norm2(next_latent.state + model.reverse_rate(ahead) - latent.state),
+        symmetry=_norm2(
+            next_latent.state + model.reverse_rate(latent.moved(forward)) - latent.state
+        ),
         at_next=_norm2(forward + reverse),
     )
 
@@ -101,8 +101,7 @@ def symmetry_violation(model: TDM, latent: Latent) -> Scalar:
     It needs no data: agents use it to judge latent points that nobody recorded.
     """
     forward = model.forward_rate(latent)
-    back = model.reverse_rate(Latent(latent.state + forward, latent.action))
-    return _norm2(forward + back)
+    return _norm2(forward + model.reverse_rate(latent.moved(forward)))
 
 
 def consistency_at_next(model: TDM, obs: Obs, action: Action, next_obs: Obs) -> Scalar:

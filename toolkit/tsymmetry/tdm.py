@@ -25,6 +25,10 @@ class Latent(eqx.Module):
     state: Float[Array, " obs"]
     action: Float[Array, " action"]
 
+    def moved(self, rate: Float[Array, " obs"]) -> Latent:
+        """(z_s + ż_s, z_a): one environment step along a latent rate."""
+        return Latent(self.state + rate, self.action)
+
 
 class TDM(eqx.Module):
     """Encoder φ, decoders ψ_s and ψ_a, forward ODE f and reverse ODE g, in a latent of equal size.
@@ -102,7 +106,3 @@ class TDM(eqx.Module):
     def reverse_rate(self, latent: Latent) -> Float[Array, " obs"]:
         """g(z_s′, z_a), the latent rate as time runs backwards."""
         return self.reverse(jnp.concatenate([latent.state, latent.action]))
-
-    def forward_step(self, latent: Latent) -> Latent:
-        """(z_s + f(z_s, z_a), z_a): where the latent state is one environment step later."""
-        return Latent(latent.state + self.forward_rate(latent), latent.action)

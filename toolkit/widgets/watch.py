@@ -97,8 +97,8 @@ def film_states(
 ) -> Film:
     """Two sequences of observed states as a film, whoever predicted the second.
 
-    Each picture takes some 20 to 50 ms. With `sticks`, and where MuJoCo cannot render, the robots
-    are drawn as plain limbs, which takes 10 ms.
+    With `sticks`, and where MuJoCo cannot render, the robots are drawn as plain limbs, which is
+    faster.
 
     Shapes: observations `(time, obs)`, the start state first; `size` is (height, width) in pixels.
     Units:  `dt` in seconds, by default the environment's; `threshold` in metres.
