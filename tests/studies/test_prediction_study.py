@@ -7,7 +7,7 @@ import json
 import pytest
 
 from toolkit.errors import UserError
-from toolkit.studies import ablation, comparison, prediction
+from toolkit.studies import ablation, comparison
 from toolkit.studies.ablation import GROUPS, Ablation
 from toolkit.studies.comparison import Budget, Candidate, Table, cell
 from toolkit.studies.prediction import PAPER, Prediction, summary
@@ -30,8 +30,7 @@ def small(monkeypatch):
     homes = {"koopman": SmallKoopman, "gru": SmallGRU}
     find = lambda name: type("Entry", (), {"load": staticmethod(lambda: homes[name])})
     monkeypatch.setattr("toolkit.registry.find_model", find)
-    for study in (prediction, ablation):
-        monkeypatch.setattr(study, "FAST", Budget(None, 3, 40))
+    monkeypatch.setattr(comparison, "FAST", Budget(None, 3, 40))
 
 
 def study(tmp_path, **changes):

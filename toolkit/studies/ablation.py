@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from toolkit.errors import UserError
-from toolkit.studies.comparison import (
-    WHOLE_WINDOWS,
-    Budget,
-    Candidate,
-    Row,
-    Table,
-    cell,
-    fill,
-    told,
-)
-from toolkit.studies.prediction import FAST
+from toolkit.studies.comparison import WHOLE_WINDOWS, Candidate, Comparison, Row, cell
 
 
 def _koopman(label: str, **options: Any) -> Candidate:
@@ -84,50 +72,22 @@ GROUPS: dict[str, tuple[Candidate, ...]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ablation:
+class Ablation(Comparison):
     """Change one choice of the Koopman dynamics model at a time and compare errors over 100 steps.
 
     A study that was stopped goes on where it stopped.
     """
 
-    data: tuple[str, ...]
-    """Datasets: files, or names from `toolkit data list`."""
-    out: Path
-    """The table, as JSON."""
     groups: tuple[str, ...] = tuple(GROUPS)
     """Which questions."""
-    seeds: str = "0"
-    """Seeds joined by commas, each trained by itself."""
-    seconds: float | None = None
-    """Time of training per candidate and seed, without compiling; the budget unless updates are."""
-    num_updates: int | None = None
-    """Updates per candidate and seed, in place of a time."""
     max_windows: int = 10_000
     """Test windows of 100 steps, at most."""
-    fast: bool = False
-    """A run of seconds that shows that everything works; its numbers mean nothing."""
 
     def run(self) -> int:
         """Fill the table, row by row, and print it."""
-        from toolkit.training.config import parse_seeds
-
-        if not self.data:
-            raise UserError("`data` must name at least one dataset.")
-        unknown = [name for name in self.groups if name not in GROUPS]
-        if unknown:
-            raise UserError(f"`groups` must be of {', '.join(GROUPS)}, got {unknown[0]!r}.")
-        budget = FAST
-        if not self.fast:
-            budget = Budget.of(self.seconds, self.num_updates, self.max_windows)
-        table = Table(self.out, asdict(budget))
+        self.check("groups", self.groups, tuple(GROUPS))
         chosen = {c.name: c for group in self.groups for c in GROUPS[group]}
-        fill(
-            table, list(chosen.values()), self.data, parse_seeds(self.seeds), budget,
-            on_row=lambda row: print(told(row), flush=True),
-        )  # fmt: skip
-        print(*summary(table.rows), sep="\n")
-        print(f"The table is in {self.out}.")
-        return 0
+        return self.complete(list(chosen.values()), summary)
 
 
 def summary(rows: list[Row]) -> list[str]:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,10 @@ class Budget:
         return cls(seconds, num_updates, max_windows)
 
 
+#: Of a `fast` study.
+FAST = Budget(seconds=None, num_updates=20, max_windows=200)
+
+
 class Table:
     """Rows in a JSON file, each written as soon as it is known."""
 
@@ -118,6 +122,63 @@ class Table:
         parts = {k: json.dumps(v) for k, v in self.content.items()} | {"rows": f"[\n{lines}\n]"}
         text = ",\n".join(f'"{name}": {value}' for name, value in parts.items())
         write_atomically(self.path, f"{{\n{text}\n}}\n".encode())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The settings that comparisons of candidates share, and how their table is completed.
+
+    A study that was stopped goes on where it stopped.
+    """
+
+    data: tuple[str, ...]
+    """Datasets: files, or names from `toolkit data list`."""
+    out: Path
+    """The table, as JSON."""
+    seeds: str = "0"
+    """Seeds joined by commas, each trained by itself."""
+    seconds: float | None = None
+    """Time of training per candidate and seed, without compiling; the budget unless updates are."""
+    num_updates: int | None = None
+    """Updates per candidate and seed, in place of a time."""
+    max_windows: int = 50_000
+    """Test windows of 100 steps, at most."""
+    fast: bool = False
+    """A run of seconds that shows that everything works; its numbers mean nothing."""
+
+    def check(self, argument: str, names: Sequence[str], known: Sequence[str]) -> None:
+        """Refuse a study of no data, or of names that it does not know.
+
+        Raises:
+            UserError: as said.
+        """
+        if not self.data:
+            raise UserError("`data` must name at least one dataset.")
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise UserError(f"`{argument}` must be of {', '.join(known)}, got {unknown[0]!r}.")
+
+    def complete(
+        self, candidates: Sequence[Candidate], summary: Callable[[list[Row]], list[str]]
+    ) -> int:
+        """Fill the table, row by row, and print it.
+
+        Raises:
+            UserError: the budget is wrong, a dataset cannot be read, or the table is another's.
+        """
+        from toolkit.training.config import parse_seeds
+
+        budget = FAST
+        if not self.fast:
+            budget = Budget.of(self.seconds, self.num_updates, self.max_windows)
+        table = Table(self.out, asdict(budget))
+        fill(
+            table, candidates, self.data, parse_seeds(self.seeds), budget,
+            on_row=lambda row: print(told(row), flush=True),
+        )  # fmt: skip
+        print(*summary(table.rows), sep="\n")
+        print(f"The table is in {self.out}.")
+        return 0
 
 
 def fill(
@@ -203,9 +264,10 @@ def _experiment(candidate: Candidate, data: str, seed: int, num_updates: int) ->
     from toolkit.data import load
     from toolkit.training.experiment import prepare
 
-    learner = candidate.learner(load(data).num_transitions)
+    dataset = load(data)
+    learner = candidate.learner(dataset.num_transitions)
     learner = dataclasses.replace(learner, num_updates=num_updates)
-    return prepare(candidate.model, learner, data, seeds=(seed,))
+    return prepare(candidate.model, learner, data, seeds=(seed,), dataset=dataset)
 
 
 def _updates(

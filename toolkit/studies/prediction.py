@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
-from toolkit.errors import UserError
-from toolkit.studies.comparison import (
-    WHOLE_WINDOWS,
-    Budget,
-    Candidate,
-    Row,
-    Table,
-    cell,
-    fill,
-    told,
-)
+from toolkit.studies.comparison import WHOLE_WINDOWS, Candidate, Comparison, Row, cell
 
 MODELS = ("koopman", "gru", "mlp", "transformer", "state-space")
-FAST = Budget(seconds=None, num_updates=20, max_windows=200)
 
 #: State error over 100 steps of arXiv:2306.11941 Table 1: D4RL v2, 1M rows, its own budget.
 PAPER = {
@@ -39,54 +27,24 @@ PAPER = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prediction:
+class Prediction(Comparison):
     """Train every dynamics model on every dataset and compare errors over 100 steps.
 
     All models get the same time or the same number of updates, and have equally many parameters
     (within 10 %). A study that was stopped goes on where it stopped.
     """
 
-    data: tuple[str, ...]
-    """Datasets: files, or names from `toolkit data list`."""
-    out: Path
-    """The table, as JSON."""
     models: tuple[str, ...] = MODELS
     """Which models."""
-    seeds: str = "0"
-    """Seeds joined by commas, each trained by itself."""
-    seconds: float | None = None
-    """Time of training per model and seed, without compiling; the budget unless updates are."""
-    num_updates: int | None = None
-    """Updates per model and seed, in place of a time."""
-    max_windows: int = 50_000
-    """Test windows of 100 steps, at most."""
-    fast: bool = False
-    """A run of seconds that shows that everything works; its numbers mean nothing."""
 
     def run(self) -> int:
         """Fill the table, row by row, and print it."""
-        from toolkit.training.config import parse_seeds
-
-        if not self.data:
-            raise UserError("`data` must name at least one dataset.")
-        unknown = [name for name in self.models if name not in MODELS]
-        if unknown:
-            raise UserError(f"`models` must be of {', '.join(MODELS)}, got {unknown[0]!r}.")
-        budget = FAST
-        if not self.fast:
-            budget = Budget.of(self.seconds, self.num_updates, self.max_windows)
-        table = Table(self.out, asdict(budget))
+        self.check("models", self.models, MODELS)
         candidates = [
             Candidate(name, name, plenty=WHOLE_WINDOWS if name == "koopman" else {})
             for name in self.models
         ]
-        fill(
-            table, candidates, self.data, parse_seeds(self.seeds), budget,
-            on_row=lambda row: print(told(row), flush=True),
-        )  # fmt: skip
-        print(*summary(table.rows), sep="\n")
-        print(f"The table is in {self.out}.")
-        return 0
+        return self.complete(candidates, summary)
 
 
 def summary(rows: list[Row]) -> list[str]:

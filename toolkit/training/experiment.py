@@ -49,10 +49,12 @@ def prepare(
     seeds: Sequence[int] = (0,),
     chunk_updates: int = CHUNK_UPDATES,
     env: str | None = None,
+    dataset: Dataset | None = None,
 ) -> Experiment:
     """Check a run's settings against each other and its data; nothing is written.
 
     `data` is anything that `toolkit.data.load` takes; `model` the registry's name of `learner`.
+    `dataset` is what `data` names, where it was loaded already.
 
     Raises:
         UserError: a setting is out of range, the data cannot be read or do not fit.
@@ -61,7 +63,7 @@ def prepare(
     if chunk_updates < 1:
         raise UserError(f"`chunk_updates` must be at least 1, got {chunk_updates}.")
     env_record = environment(env) if env else None
-    dataset = load(data)
+    dataset = load(data) if dataset is None else dataset
     record = DataRecord.of(dataset, data)
     config = RunConfig(
         model, hyperparameters_of(learner), record, tuple(seeds), chunk_updates, env=env_record
