@@ -186,3 +186,10 @@ def wait_for_server(server: subprocess.Popen, request: Any, log: Path) -> None:
             return
         time.sleep(0.1)
     pytest.fail(f"JupyterLab did not answer within a minute:\n{log.read_text()}")
+
+
+@pytest.fixture
+def patient(page: Any) -> Any:
+    """A page that waits while the kernel trains, simulates and draws."""
+    page.set_default_timeout(5 * 60_000)  # milliseconds
+    return page

@@ -5,6 +5,7 @@ An explorer is the cell in which it stands; every helper takes a Playwright page
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -136,14 +137,20 @@ def drag(page: Any, handle: Any, right: float, down: float, *, release: bool = T
         page.mouse.up()
 
 
-def guess_and_reveal(page: Any, card: Any, guess: str) -> None:
+def guess_and_open(page: Any, card: Any, words: str) -> None:
     """Choose, store, and open the answer, which must be closed before."""
     reveal = card.get_by_role("button", name="Reveal")
     assert reveal.is_disabled()
-    card.get_by_text(guess, exact=True).click()
+    exact = re.compile(rf"^\s*{re.escape(words)}\s*$")
+    card.locator("label").filter(has_text=exact).first.click()
     card.get_by_role("button", name="Store my guess").click()
     page.wait_for_function("node => !node.disabled", arg=reveal.element_handle())
     reveal.click()
+
+
+def guess_and_reveal(page: Any, card: Any, words: str) -> None:
+    """As `guess_and_open`, for an answer that is a figure."""
+    guess_and_open(page, card, words)
     card.locator(".js-plotly-plot").wait_for()
     settle(page)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
 from tests.browser.driving import (
     explorer,
-    figure_data,
+    first_data,
+    guess_and_open,
+    guess_and_reveal,
     open_notebook,
     output,
     picture,
@@ -20,7 +20,6 @@ from tests.browser.driving import (
     wait_for_new_data,
 )
 
-MINUTES = 60_000  # milliseconds
 ROLLOUTS = "rollout_view(truth, predictions, twenty, names, dt),"
 FILM = "film = film_prediction("
 PANELS = """cell => Array.from(
@@ -34,22 +33,13 @@ LOOKS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def patient(page: Any) -> Any:
-    """A page that waits while the kernel trains and draws."""
-    page.set_default_timeout(10 * MINUTES)
-    return page
-
-
 def test_long_horizon_prediction(patient: Any, lab: SimpleNamespace, tmp_path: Path):
     page = patient
     open_notebook(page, lab, "04_long_horizon_prediction.ipynb")
     run_all(page)
 
     cell = explorer(page, ROLLOUTS)
-    ready = "cell => cell.querySelector('.js-plotly-plot')?._fullData?.[1]?.y"
-    page.wait_for_function(ready, arg=cell.element_handle())
-    before = figure_data(cell, 1)
+    before = first_data(page, cell)
     cell.get_by_role("slider").first.press("End")  # the worst window
     worst = wait_for_new_data(page, cell, before, 1)
     assert len(worst) == len(before) == 101
@@ -76,29 +66,15 @@ def test_long_horizon_prediction(patient: Any, lab: SimpleNamespace, tmp_path: P
         film.locator(".frameplayer-side.left").wait_for()
         settle(page)
 
-    guess_and_reveal(page, explorer(page, "Two starts, 1 %"), "It grows in the simulator and in")
+    guess_and_reveal(
+        page, explorer(page, "Two starts, 1 %"), "It grows in the simulator and in the models"
+    )
     guess_and_reveal(page, explorer(page, "An update on windows of"), "It falls")
     updates = explorer(page, "Which model does more updates")
-    guess(page, updates, "about the same")
+    guess_and_open(page, updates, "about the same")
     updates.get_by_text("Updates planned: koopman").wait_for()
     for name, source in LOOKS.items():
         cell = explorer(page, source)
         assert not cell.locator("[data-mime-type='application/vnd.jupyter.stderr']").count()
         assert output(cell).count()
         picture(cell, tmp_path / f"04-{name}.png")
-
-
-def guess(page: Any, card: Any, words: str) -> None:
-    """Choose, store, and open the answer, which must be closed before."""
-    reveal = card.get_by_role("button", name="Reveal")
-    assert reveal.is_disabled()
-    card.locator("label", has_text=words).first.click()
-    card.get_by_role("button", name="Store my guess").click()
-    page.wait_for_function("node => !node.disabled", arg=reveal.element_handle())
-    reveal.click()
-
-
-def guess_and_reveal(page: Any, card: Any, words: str) -> None:
-    guess(page, card, words)
-    card.locator(".js-plotly-plot").wait_for()
-    settle(page)

@@ -25,7 +25,6 @@ from tests.browser.driving import (
 )  # fmt: skip
 
 NOW = ".eigenplane-panel:nth-child(2) .model"
-MINUTES = 60_000  # milliseconds
 
 #: What the pseudospectrum's figure draws before the norms of the powers.
 SHEAR_TRACES = ("contours", "unit circle", "eigenvalues")
@@ -46,13 +45,6 @@ LOOKS = {
         "answer = share_figure", "for share, values",
     ),
 }  # fmt: skip
-
-
-@pytest.fixture
-def patient(page: Any) -> Any:
-    """A page that waits while the kernel trains a model."""
-    page.set_default_timeout(5 * MINUTES)
-    return page
 
 
 def test_start_here(patient: Any, lab: SimpleNamespace, tmp_path: Path):

@@ -6,8 +6,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
 from tests.browser.driving import (
     explorer,
     guess_and_reveal,
@@ -18,7 +16,6 @@ from tests.browser.driving import (
     settle,
 )
 
-MINUTES = 60_000  # milliseconds
 COVERAGE = "coverage_view(observations, labels),"
 PANELS = """cell => Array.from(
   cell.querySelector(".js-plotly-plot")?._fullLayout?.annotations ?? [], note => note.text)"""
@@ -28,13 +25,6 @@ LOOKS = (
     "qualities_figure(sets)", COVERAGE, "predict_first(\n    f", "figure = qualities_figure",
     "suspect_view(suspects),",
 )  # fmt: skip
-
-
-@pytest.fixture
-def patient(page: Any) -> Any:
-    """A page that waits while the kernel simulates."""
-    page.set_default_timeout(5 * MINUTES)
-    return page
 
 
 def test_where_the_data_comes_from(patient: Any, lab: SimpleNamespace, tmp_path: Path):
