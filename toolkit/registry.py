@@ -10,14 +10,15 @@ from typing import Any, Literal
 
 from toolkit.errors import UserError
 
-Kind = Literal["dynamics", "agent", "online"]
+Kind = Literal["dynamics", "representation", "agent", "online"]
 
 
 @dataclass(frozen=True)
 class Entry:
     """A model or an agent: where its learner class lives, and what it is in one line.
 
-    `dynamics` and `agent` learn from a dataset, `online` agents from an environment.
+    `dynamics`, `representation` and `agent` learn from a dataset, `online` agents from an
+    environment. An agent may build on the representation that another run trained.
     """
 
     path: str  # "package.module:Class"
@@ -46,6 +47,22 @@ MODELS: dict[str, Entry] = {
         "diagonal state-space layers (S4D style), a baseline",
         "dynamics",
     ),
+    "tdm": Entry(
+        "toolkit.tsymmetry.learner:TDMLearner",
+        "T-symmetry enforced dynamics model, a representation (arXiv:2306.04220)",
+        "representation",
+    ),
+    "tsrl": Entry(
+        "toolkit.agents.tsrl:TSRL",
+        "offline RL in the latent of a TDM (arXiv:2306.04220)",
+        "agent",
+    ),
+    "bc": Entry("toolkit.agents.bc:BC", "behaviour cloning, of all or the best episodes", "agent"),
+    "td3-bc": Entry(
+        "toolkit.agents.td3_bc:TD3BC", "TD3 with behaviour cloning (arXiv:2106.06860)", "agent"
+    ),
+    "iql": Entry("toolkit.agents.iql:IQL", "implicit Q-learning (arXiv:2110.06169)", "agent"),
+    "cql": Entry("toolkit.agents.cql:CQL", "conservative Q-learning (arXiv:2006.04779)", "agent"),
     "sac": Entry(
         "toolkit.agents.sac:SAC",
         "soft actor-critic, learning online in an environment (arXiv:1812.05905)",

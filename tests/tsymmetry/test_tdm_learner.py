@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+import optax
 import pytest
 
 from toolkit.data import Dataset
@@ -101,7 +104,8 @@ def test_rows_without_their_successor_teach_no_dynamics():
     data = Dataset.from_arrays(
         np.arange(rows)[:, None], np.zeros((rows, 1)), np.zeros(rows), terminal=terminal
     )
-    assert set(np.asarray(TDMLearner().prepare(data).rows)) == set(range(9)) - {4}
+    learner = TDMLearner(batch_size=4, validation_share=0.0)
+    assert set(np.asarray(learner.prepare(data).train.rows)) == set(range(9)) - {4}
     assert 4 in np.asarray(TransitionSampler(data).rows)
 
 
@@ -109,9 +113,86 @@ def test_rows_without_their_successor_teach_no_dynamics():
     ("option", "sentence"),
     [
         ({"batch_size": 0}, "`batch_size` must be at least 1, got 0"),
-        ({"pretrain_share": 1.5}, r"`pretrain_share` must lie in 0\.\.1, got 1.5"),
+        ({"validation_share": 1.0}, r"`validation_share` must lie in 0\.\.1, below 1, got 1.0"),
+        ({"batch_size": 100}, "`batch_size` is 100, but 'arrays' has only 32 transitions"),
+        ({"pretrain_share": 1.5}, r"`pretrain_share` must lie in 0\.\.1, below 1, got 1.5"),
     ],
 )
 def test_settings_out_of_range_are_refused(option, sentence):
     with pytest.raises(UserError, match=sentence):
         TDMLearner(**option).prepare(turning())
+
+
+def test_one_episode_cannot_be_held_out():
+    rows = np.zeros((64, 2))
+    single = Dataset.from_arrays(rows, np.zeros((64, 1)), np.zeros(64))
+    learner = TDMLearner(batch_size=32)
+    with pytest.raises(UserError, match="'arrays' has a single episode, so none can be held out"):
+        learner.prepare(single)
+    assert replace(learner, validation_share=0.0).prepare(single).validation is None
+
+
+def test_held_out_rows_are_of_other_episodes():
+    sampler = TDMLearner(batch_size=32).prepare(turning())
+    seen = {tuple(row) for row in np.asarray(sampler.train.dataset.observations).round(4)}
+    assert sampler.validation is not None
+    held_out = {tuple(row) for row in np.asarray(sampler.validation.obs).round(4)}
+    assert len(held_out) == 32 and not seen & held_out
+
+
+class Scripted(TDMLearner):
+    """Its held-out loss follows a script of checks; its model counts its own updates."""
+
+    script: tuple[float, ...] = ()
+
+    def network(self, dataset, *, key):
+        return jax.tree.map(
+            lambda x: jnp.zeros_like(x) if eqx.is_array(x) else x, super().network(dataset, key=key)
+        )
+
+    def loss(self, model, batch, started):
+        number = model.encoder.layers[0].bias[0]
+        if len(batch.reward) != self.batch_size:  # a check
+            at = jnp.clip((number / 2).astype(jnp.int32) - 1, 0, len(self.script) - 1)
+            return jnp.asarray(self.script)[at], {"loss/total": number}
+        return -number, {"loss/total": number}
+
+    def _adam(self):
+        return optax.sgd(1.0)
+
+
+def scripted(script, patience=2):
+    """The states after every update, checked at 2, 4, 6 … updates."""
+    data = turning()
+    learner = Scripted(
+        batch_size=16, num_updates=2 * len(script), pretrain_share=1e-3, check_every=2,
+        patience=patience, script=tuple(script),
+    )  # fmt: skip
+    sampler, state = learner.prepare(data), learner.init(data, key=jr.key(0))
+    states = []
+    for at in range(learner.num_updates):
+        key = jr.key(at)
+        state, _ = learner.update(state, learner.sample(sampler, key=key), key=key)
+        states.append(state)
+    return states
+
+
+def count(model):
+    return float(model.encoder.layers[0].bias[0])
+
+
+def test_the_best_model_on_held_out_episodes_is_kept():
+    last = scripted([3.0, 1.0, 2.0, 1.5], patience=0)[-1]
+    assert (count(last.model), count(last.best), float(last.best_loss)) == (8.0, 4.0, 1.0)
+
+
+def test_training_stops_after_checks_without_a_better_model():
+    states = scripted([3.0, 1.0, 2.0, 2.5, 0.5, 0.1])
+    assert [count(s.model) for s in states] == [1, 2, 3, 4, 5, 6, 7, 8, 8, 8, 8, 8]
+    assert count(states[-1].best) == 4.0
+    assert int(states[-1].update_count) == 12  # a stopped run still ends where it said
+
+
+def test_without_patience_training_goes_to_the_end():
+    states = scripted([1.0, 2.0, 3.0, 4.0], patience=0)
+    assert count(states[-1].model) == 8.0

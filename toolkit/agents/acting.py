@@ -10,8 +10,22 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Float
 
-from toolkit.agents.interface import AbstractPolicy
-from toolkit.types import Key
+from toolkit.agents.interface import AbstractPolicy, Memory
+from toolkit.data.normaliser import Normaliser
+from toolkit.types import Action, Key, Obs
+
+
+class NormalisedPolicy(AbstractPolicy):
+    """A policy that was trained on normalised observations, for raw ones."""
+
+    policy: AbstractPolicy
+    normaliser: Normaliser
+
+    def memory(self) -> Memory:
+        return self.policy.memory()
+
+    def __call__(self, obs: Obs, memory: Memory, *, key: Key) -> tuple[Action, Memory]:
+        return self.policy(self.normaliser.normalise(obs), memory, key=key)
 
 
 def initial_memories(policy: AbstractPolicy, copies: int) -> Any:

@@ -1,4 +1,4 @@
-"""What the online loop needs to know of an agent: it acts, observes and updates."""
+"""What the loops need to know of agents: they act, and learn from data or from acting."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import Any
 
 import equinox as eqx
 
-from toolkit.data.samplers import Transitions
+from toolkit.data.dataset import Dataset
+from toolkit.data.samplers import Transitions, TransitionSampler
 from toolkit.envs.interface import EnvSpec
-from toolkit.training.learner import AbstractUpdater, State
+from toolkit.errors import UserError
+from toolkit.training.learner import AbstractLearner, AbstractUpdater, State
 from toolkit.types import Action, Key, Obs
+
+#: How far recorded actions may exceed 1 by rounding.
+ACTION_TOLERANCE = 1e-3
 
 Memory = Any  # what a policy carries from one step of an episode to the next
 
@@ -53,3 +58,42 @@ class AbstractOnlineAgent(AbstractUpdater):
     @abstractmethod
     def observe(self, replay: Any, steps: Transitions) -> Any:
         """The replay with new experience: steps of every copy, oldest first, copies innermost."""
+
+
+class AbstractOfflineAgent(AbstractLearner):
+    """Learns to act from a dataset alone; hyperparameters in the object, the rest in the state.
+
+    Observations are normalised, in the dataset as in what the policy is given.
+    """
+
+    batch_size: eqx.AbstractVar[int]
+
+    @abstractmethod
+    def policy(self, state: State) -> AbstractPolicy:
+        """What the state of one seed does, without exploration, on normalised observations."""
+
+    def prepare(self, dataset: Dataset) -> TransitionSampler:
+        return self.transitions(dataset)
+
+    def sample(self, sampler: TransitionSampler, *, key: Key) -> Transitions:
+        return sampler.sample(self.batch_size, key=key)
+
+    def transitions(self, dataset: Dataset) -> TransitionSampler:
+        """Batches of every transition that an agent can learn from.
+
+        Raises:
+            UserError: there are fewer than a batch of them, or an action lies outside [−1, 1].
+        """
+        sampler = TransitionSampler(dataset)
+        if sampler.rows.size < self.batch_size:
+            raise UserError(
+                f"`batch_size` is {self.batch_size}, but {dataset.source.name!r} has only "
+                f"{sampler.rows.size} usable transitions."
+            )
+        largest = float(abs(dataset.actions).max())
+        if largest > 1.0 + ACTION_TOLERANCE:
+            raise UserError(
+                f"{dataset.source.name!r} has actions up to {largest:.4g}; agents need them "
+                "scaled to [-1, 1]."
+            )
+        return sampler

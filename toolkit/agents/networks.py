@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from toolkit.agents.distributions import TanhNormal
 from toolkit.nn import MLP
-from toolkit.types import Key, Obs
+from toolkit.types import Action, Key, Obs
 
 Net = TypeVar("Net", bound=eqx.Module)
 
@@ -33,6 +33,61 @@ class GaussianActor(eqx.Module):
     def __call__(self, obs: Obs) -> TanhNormal:
         mean, log_std = jnp.split(self.net(obs), 2)
         return TanhNormal(mean, jnp.clip(log_std, *LOG_STD_RANGE))
+
+
+class TanhActor(eqx.Module):
+    """π(s) in (−1, 1): an MLP with tanh behind it, and dropout behind its hidden layers if asked.
+
+    Dropout acts where a key is given, so that it is off when a policy is scored.
+    """
+
+    net: MLP
+    dropout: float = eqx.field(static=True)
+
+    def __init__(
+        self,
+        obs_dim: int,
+        action_dim: int,
+        hidden: int,
+        layers: int,
+        *,
+        dropout: float = 0.0,
+        key: Key,
+    ):
+        self.net = MLP((obs_dim, *[hidden] * layers, action_dim), key=key)
+        self.dropout = dropout
+
+    def __call__(self, obs: Obs, *, key: Key | None = None) -> Action:
+        if not self.dropout or key is None:
+            return jnp.tanh(self.net(obs))
+        *hidden, last = self.net.layers
+        x = obs
+        for layer, at in zip(hidden, jr.split(key, len(hidden)), strict=True):
+            x = self.net.activation(layer(x))
+            kept = jr.bernoulli(at, 1.0 - self.dropout, x.shape)
+            x = jnp.where(kept, x / (1.0 - self.dropout), 0.0)
+        return jnp.tanh(last(x))
+
+    def batch(
+        self, obs: Float[Array, "batch obs"], *, key: Key | None = None
+    ) -> Float[Array, "batch action"]:
+        """The actions of a batch."""
+        if key is None:
+            return jax.vmap(self)(obs)
+        return jax.vmap(lambda o, k: self(o, key=k))(obs, jr.split(key, len(obs)))
+
+
+class ValueNet(eqx.Module):
+    """V(s): an MLP with one output."""
+
+    net: MLP
+
+    def __init__(self, obs_dim: int, hidden: int, layers: int, *, key: Key):
+        self.net = MLP((obs_dim, *[hidden] * layers, 1), key=key)
+
+    def __call__(self, obs: Float[Array, "batch obs"]) -> Float[Array, " batch"]:
+        """The values of a batch."""
+        return jax.vmap(self.net)(obs)[:, 0]
 
 
 class TwinCritic(eqx.Module):
@@ -57,6 +112,11 @@ class TwinCritic(eqx.Module):
     ) -> Float[Array, " batch"]:
         """min_j Q_j, the pessimistic value of clipped double Q-learning."""
         return jnp.min(self(obs, action), axis=0)
+
+
+def fresh_copy(net: Net) -> Net:
+    """The same network in buffers of its own: how a target begins."""
+    return jax.tree.map(lambda x: x.copy() if eqx.is_array(x) else x, net)
 
 
 def polyak(target: Net, online: Net, rate: float) -> Net:

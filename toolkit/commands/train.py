@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
 import tyro
 
-from toolkit.commands.evaluate import report
+from toolkit.commands.evaluate import finisher, measurer
 from toolkit.errors import UserError
-from toolkit.evaluation.scores import evaluate, reachable_horizon, write_result
 from toolkit.registry import MODELS, find_model
 from toolkit.training.config import CHUNK_UPDATES, DEFAULT_DATA, parse_seeds
-from toolkit.training.driver import CHECKPOINT_SECONDS, fit, start_or_continue
+from toolkit.training.driver import CHECKPOINT_SECONDS, already_there, fit, start_or_continue
 from toolkit.training.experiment import Experiment, prepare
 from toolkit.training.learner import AbstractLearner, State
 from toolkit.training.loop import TrainingDiverged
@@ -43,6 +42,8 @@ class Train(Generic[Learner]):
     """Updates per compiled chunk; the bar and the metrics move once per chunk."""
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     """Shortest time between two checkpoints, in seconds."""
+    evaluate_every: int = 0
+    """Agents: score the policy also every so many updates, in metrics.jsonl; 0 only at the end."""
     learner: Annotated[Learner, tyro.conf.arg(name=""), tyro.conf.FlagConversionOff]
 
     def run(self) -> int:
@@ -51,20 +52,46 @@ class Train(Generic[Learner]):
             raise UserError(
                 f"`checkpoint_seconds` must not be negative, got {self.checkpoint_seconds}."
             )
+        if self.evaluate_every % self.chunk_updates:
+            raise UserError(
+                f"`evaluate_every` must be a multiple of `chunk_updates` ({self.chunk_updates}), "
+                f"got {self.evaluate_every}."
+            )
         model = model_name(type(self.learner))
-        experiment = prepare(
-            model, self.learner, self.data, seeds=parse_seeds(self.seeds),
-            chunk_updates=self.chunk_updates, env=self.env,
-        )  # fmt: skip
-        horizon = reachable_horizon(experiment.test)
+        settings: Any = {
+            "seeds": parse_seeds(self.seeds), "chunk_updates": self.chunk_updates, "env": self.env,
+        }  # fmt: skip
         out = self.out or default_folder(model, self.data)
+        prepare(model, self.learner, self.data, **settings)  # what is wrong shows before all else
+        if Run.exists(out) and not self.resume:
+            raise already_there(out)
+        learner = self._with_foundation(self.learner, out)
+        if isinstance(learner, int):
+            return learner
+        experiment = prepare(model, learner, self.data, **settings)
+        finish = finisher(experiment)
         run, state = start_or_continue(out, experiment, resume=self.resume)
         stopped = self._train(run, experiment, state)
         if stopped:
             return stopped
-        result = write_result(run, evaluate(run, experiment.test, horizon=horizon))
-        print(f"{report(result)}\n\nEverything is in {run.folder}.")
+        print(f"{finish(run)}\n\nEverything is in {run.folder}.")
         return 0
+
+    def _with_foundation(self, learner: Learner, out: Path) -> Learner | int:
+        """The learner with the folder of what it builds on, trained first where none was named;
+        an exit code where that training did not come to its end.
+        """
+        if getattr(learner, "representation", None) != "":
+            return learner
+        folder = out / "representation"
+        first = Train(
+            data=self.data, env=self.env, seeds=self.seeds, out=folder,
+            resume=self.resume or Run.exists(folder), chunk_updates=self.chunk_updates,
+            checkpoint_seconds=self.checkpoint_seconds, learner=learner.foundation(),
+        )  # fmt: skip
+        print(f"The representation first, in {folder}.")
+        code = first.run()
+        return code or replace(learner, representation=str(folder))
 
     def _train(self, run: Run, experiment: Experiment, state: State) -> int:
         """Exit code of the training itself; 0 when it came to its end."""
@@ -77,6 +104,7 @@ class Train(Generic[Learner]):
                 fit(
                     run, experiment, state,
                     checkpoint_seconds=self.checkpoint_seconds, on_chunk=bar.show,
+                    measure=measurer(run, experiment), measure_every=self.evaluate_every,
                 )  # fmt: skip
         except TrainingDiverged as error:
             print(f"toolkit: {error}", file=sys.stderr)

@@ -53,12 +53,21 @@ class TransitionSampler(eqx.Module):
 
     def sample(self, batch_size: int, *, key: Key) -> Transitions:
         """`batch_size` transitions, with replacement. Runs inside compiled code."""
-        data = self.dataset
-        at = self.rows[jr.randint(key, (batch_size,), 0, self.rows.size)]
-        return Transitions(
-            data.observations[at], data.actions[at], data.rewards[at],
-            data.next_observations[at], data.terminal[at],
-        )  # fmt: skip
+        return transitions_at(
+            self.dataset, self.rows[jr.randint(key, (batch_size,), 0, self.rows.size)]
+        )
+
+    def everything(self) -> Transitions:
+        """Every transition once."""
+        return transitions_at(self.dataset, self.rows)
+
+
+def transitions_at(data: Dataset, at: Int[Array, " batch"]) -> Transitions:
+    """The transitions of these rows."""
+    return Transitions(
+        data.observations[at], data.actions[at], data.rewards[at], data.next_observations[at],
+        data.terminal[at],
+    )  # fmt: skip
 
 
 class WindowSampler(eqx.Module):

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from toolkit.data.dataset import Source
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,15 @@ class Task:
 def family_of_env(env_id: str) -> Family | None:
     """The benchmark's environment that a Gymnasium id is a version of: `Hopper-v5` is hopper."""
     return FAMILIES.get(env_id.split("/")[-1].rsplit("-v", 1)[0].lower())
+
+
+def family_name(source: Source) -> str | None:
+    """The benchmark's environment that a dataset was recorded in: by its environment's id, else
+    by its own name.
+    """
+    stem = (source.env or "").split("/")[-1].rsplit("-v", 1)[0].lower()
+    task = parse_task(source.name.removeprefix("toolkit/"))
+    return stem if stem in FAMILIES else (task.family if task else None)
 
 
 def parse_task(name: str) -> Task | None:

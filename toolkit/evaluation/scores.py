@@ -87,9 +87,9 @@ def write_result(run: Run, evaluation: Evaluation) -> dict[str, Any]:
     return result
 
 
-def make_result(run: Run, evaluation: Evaluation) -> dict[str, Any]:
-    """The content of `result.json`: every score with what one must know to compare it."""
-    config, source = run.config, evaluation.source
+def run_passport(run: Run) -> dict[str, Any]:
+    """What a `result.json` says about the run behind its scores."""
+    config = run.config
     return {
         "format": FORMAT,
         "model": config.model,
@@ -104,6 +104,14 @@ def make_result(run: Run, evaluation: Evaluation) -> dict[str, Any]:
         "seeds": list(config.seeds),
         "num_updates": run.header()["update"],
         "env": config.env,
+    }
+
+
+def make_result(run: Run, evaluation: Evaluation) -> dict[str, Any]:
+    """The content of `result.json`: every score with what one must know to compare it."""
+    source = evaluation.source
+    return {
+        **run_passport(run),
         "score": {
             "rule": RULE,
             "horizon": evaluation.horizon,
@@ -121,10 +129,14 @@ def make_result(run: Run, evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
+def updates_per_second(run: Run) -> float:
+    """The median over the chunks of a run."""
+    rates = [row["updates_per_second"] for row in run.metrics()]
+    return statistics.median(rates) if rates else 0.0
+
+
 def _metrics(run: Run, errors: tuple[PredictionErrors, ...]) -> dict[str, dict[str, Any]]:
     """Each metric by name; those by horizon are lists, k = 1 first."""
-    rates = [row["updates_per_second"] for row in run.metrics()]
-    rate = statistics.median(rates) if rates else 0.0
     per_seed = {
         "state_error_vs_persistence": [e.state_vs_persistence for e in errors],
         "state_error_by_horizon": [e.state for e in errors],
@@ -133,7 +145,7 @@ def _metrics(run: Run, errors: tuple[PredictionErrors, ...]) -> dict[str, dict[s
         "mean_predictor_error_by_horizon": [e.mean for e in errors],
         "reward_error": [e.reward.mean() for e in errors],
         "reward_error_by_horizon": [e.reward for e in errors],
-        "updates_per_second": [rate] * len(errors),
+        "updates_per_second": [updates_per_second(run)] * len(errors),
     }
     return {name: spread(np.asarray(values, float)) for name, values in per_seed.items()}
 

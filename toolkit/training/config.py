@@ -106,6 +106,11 @@ class RunConfig:
             return f"`data` is {self.data.label} here but {stored.data.label} there"
         return first_difference(_identity(self), _identity(stored))
 
+    @property
+    def kind(self) -> str:
+        """What was trained: `dynamics`, `representation` or `agent`."""
+        return find_model(self.model).kind
+
     def command(self, out: Path) -> str:
         """The command that continues this run in the folder `out`."""
         words = ["toolkit", "train", self.model, "--data", self.data.location, "--out", str(out)]

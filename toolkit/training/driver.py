@@ -25,13 +25,15 @@ def fit(
     *,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     on_chunk: Callable[[Row], None] = lambda row: None,
+    measure: Callable[[State], Row] | None = None,
+    measure_every: int = 0,
 ) -> State:
     """Train to the end; one row of metrics per chunk, a checkpoint at most every few seconds.
 
     `state` is the experiment's first one, or the run's own to continue. However the loop ends (a
     KeyboardInterrupt and a divergence included), the last finite state is saved. A row is
     written before the checkpoint that includes it, so a killed run has too many rows, never too
-    few.
+    few. `measure` adds to the row of every chunk that ends at a multiple of `measure_every`.
 
     Raises:
         TrainingDiverged: a number stopped being finite.
@@ -49,7 +51,9 @@ def fit(
         for state, metrics in chunks:
             seconds = time.monotonic() - began
             row = _row(int(state.update_count[0]), metrics, seconds, spent)
-            began, spent = began + seconds, row["seconds"]
+            if measure and measure_every and row["update"] % measure_every == 0:
+                row |= measure(state)
+            began, spent = time.monotonic(), row["seconds"]
             run.append(row)
             last = state
             on_chunk(row)
@@ -92,6 +96,13 @@ def _row(update: int, metrics: ChunkMetrics, seconds: float, spent: float) -> Ro
     }
 
 
+def already_there(folder: str | Path) -> UserError:
+    """What to say about a folder whose run was not meant to be continued."""
+    return UserError(
+        f"{folder} already holds a run; `--resume` continues it, another `--out` starts beside it."
+    )
+
+
 def start_or_continue(
     folder: str | Path, experiment: Experiment, *, resume: bool
 ) -> tuple[Run, State]:
@@ -108,10 +119,7 @@ def start_or_continue(
         state = experiment.init()
         return Run.create(folder, experiment.config), state
     if not resume:
-        raise UserError(
-            f"{folder} already holds a run; `--resume` continues it, another `--out` starts "
-            "beside it."
-        )
+        raise already_there(folder)
     run = Run.open(folder)
     difference = experiment.config.difference(run.config)
     if difference:

@@ -11,13 +11,16 @@ import numpy as np
 from toolkit.data import Dataset, Normaliser, load, split_episodes
 from toolkit.errors import UserError
 from toolkit.evaluation.prediction import normalised
+from toolkit.registry import find_model
 from toolkit.training.config import (
     CHUNK_UPDATES,
+    TEST_FRACTION,
     DataRecord,
     RunConfig,
     check_numbers,
     hyperparameters_of,
 )
+from toolkit.training.foundation import build_on, read_foundation
 from toolkit.training.learner import AbstractLearner, Sampler, State
 from toolkit.training.loop import init_states
 from toolkit.training.passport import environment
@@ -26,7 +29,8 @@ from toolkit.training.passport import environment
 class Experiment(eqx.Module):
     """A learner with its data: split by episode, normalised on the training part alone.
 
-    `train` holds normalised observations, `test` raw ones.
+    `train` holds normalised observations, `test` raw ones. Only of data for dynamics models is a
+    part held out; representations and agents see every episode, and `test` is all of them.
     """
 
     config: RunConfig = eqx.field(static=True)
@@ -38,7 +42,12 @@ class Experiment(eqx.Module):
 
     def init(self) -> State:
         """The states before the first update, one per seed along a leading axis."""
-        return init_states(self.learner, self.train, self.config.seeds)
+        states = init_states(self.learner, self.train, self.config.seeds)
+        folder = getattr(self.learner, "representation", "")
+        if not folder:
+            return states
+        models = read_foundation(folder, self.config, self.normaliser)
+        return build_on(self.learner, states, models, self.train)
 
 
 def prepare(
@@ -64,10 +73,12 @@ def prepare(
         raise UserError(f"`chunk_updates` must be at least 1, got {chunk_updates}.")
     env_record = environment(env) if env else None
     dataset = load(data) if dataset is None else dataset
+    learner = learner.fitted_to(dataset)
     record = DataRecord.of(dataset, data)
     config = RunConfig(
-        model, hyperparameters_of(learner), record, tuple(seeds), chunk_updates, env=env_record
-    )
+        model, hyperparameters_of(learner), record, tuple(seeds), chunk_updates, env=env_record,
+        test_fraction=TEST_FRACTION if find_model(model).kind == "dynamics" else 0.0,
+    )  # fmt: skip
     return assemble(config, learner, dataset)
 
 
@@ -84,7 +95,11 @@ def assemble(config: RunConfig, learner: AbstractLearner, dataset: Dataset) -> E
 
 
 def split(config: RunConfig, dataset: Dataset) -> tuple[Dataset, Dataset]:
-    """Training and test part of a run's dataset, both raw."""
+    """Training and test part of a run's dataset, both raw; both are all of it where no part of
+    the data was held out.
+    """
+    if not config.test_fraction:
+        return dataset, dataset
     return split_episodes(dataset, config.test_fraction, seed=config.split_seed)
 
 

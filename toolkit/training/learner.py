@@ -39,6 +39,10 @@ class AbstractLearner(AbstractUpdater):
     optimiser states and an integer `update_count`.
     """
 
+    def fitted_to(self, dataset: Dataset) -> AbstractLearner:
+        """The learner with every hyperparameter filled in that was left to the data."""
+        return self
+
     @abstractmethod
     def prepare(self, dataset: Dataset) -> Sampler:
         """What batches are drawn from. Runs once on the host; data that do not fit fail here."""

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from toolkit.agents.acting import NormalisedPolicy
+from toolkit.agents.interface import AbstractPolicy
 from toolkit.data import Dataset, Normaliser, load
 from toolkit.data.catalogue import find_entry
 from toolkit.errors import UserError
 from toolkit.evaluation.prediction import TrainedDynamics
-from toolkit.registry import find_model
 from toolkit.training import passport
 from toolkit.training.checkpoint import (
     load_checkpoint,
@@ -97,13 +98,30 @@ class Run:
         Raises:
             UserError: as for `state`; or the run has no such seed, or trained an agent.
         """
+        self._check_seed(seed_index)
+        if self.config.kind != "dynamics":
+            raise UserError(
+                f"{self.folder} trained {self.config.model}, which is no dynamics model."
+            )
+        return TrainedDynamics(select_seed(self.state(), seed_index).model, self.normaliser())
+
+    def policy(self, seed_index: int = 0) -> AbstractPolicy:
+        """What one seed learned to do, on raw observations and without exploration.
+
+        Raises:
+            UserError: as for `state`; or the run has no such seed, or trained no agent.
+        """
+        self._check_seed(seed_index)
+        if self.config.kind != "agent":
+            raise UserError(f"{self.folder} trained {self.config.model}, which does not act.")
+        policy = self.config.learner().policy(select_seed(self.state(), seed_index))
+        return NormalisedPolicy(policy, self.normaliser())
+
+    def _check_seed(self, seed_index: int) -> None:
         if not 0 <= seed_index < len(self.config.seeds):
             raise UserError(
                 f"`seed_index` must lie in 0..{len(self.config.seeds) - 1}, got {seed_index}."
             )
-        if find_model(self.config.model).kind != "dynamics":
-            raise UserError(f"{self.folder} trained the agent {self.config.model}, not a model.")
-        return TrainedDynamics(select_seed(self.state(), seed_index).model, self.normaliser())
 
     def normaliser(self) -> Normaliser:
         """The z-score that the run was trained with."""

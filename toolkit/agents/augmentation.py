@@ -1,0 +1,70 @@
+"""Augmentations as values: from a batch and a key to a batch and an acceptance mask."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Bool
+
+from toolkit.data.samplers import Transitions
+from toolkit.types import Key
+
+Accepted = Bool[Array, " batch"]
+
+
+class AbstractAugmentation(eqx.Module):
+    """Makes new transitions from recorded ones, and says which of them may be used.
+
+    It works in whatever space an agent's critics see: states, or the latent of a model. Rewards,
+    actions and terminals stay as recorded.
+    """
+
+    @abstractmethod
+    def __call__(self, batch: Transitions, *, key: Key) -> tuple[Transitions, Accepted]:
+        """The new transitions, one for each of the batch, and which are accepted."""
+
+    def replacing(self, batch: Transitions, *, key: Key) -> Transitions:
+        """The batch with every accepted transition in place of the one it was made from."""
+        made, accepted = self(batch, key=key)
+
+        def choose(new: Array, old: Array) -> Array:
+            return jnp.where(accepted.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+        return jax.tree.map(choose, made, batch)
+
+
+class NoAugmentation(AbstractAugmentation):
+    """The batch as it is."""
+
+    def __call__(self, batch: Transitions, *, key: Key) -> tuple[Transitions, Accepted]:
+        return batch, jnp.ones(len(batch.reward), bool)
+
+
+class StateNoise(AbstractAugmentation):
+    """s + ε and s′ + ε′ with independent ε, ε′ ~ N(0, scale²·I), as in S4RL-N.
+
+    `scale` is in standard deviations of a coordinate, because states are normalised.
+    Source: arXiv:2103.06326; the minimal form in the code published with arXiv:2111.01365.
+    """
+
+    scale: float
+
+    def __call__(self, batch: Transitions, *, key: Key) -> tuple[Transitions, Accepted]:
+        here, after = jr.split(key)
+        moved = Transitions(
+            batch.obs + self.scale * jr.normal(here, batch.obs.shape),
+            batch.action,
+            batch.reward,
+            batch.next_obs + self.scale * jr.normal(after, batch.next_obs.shape),
+            batch.terminal,
+        )
+        return moved, jnp.ones(len(batch.reward), bool)
+
+
+def state_noise(scale: float) -> AbstractAugmentation:
+    """`StateNoise`, or nothing where the scale is 0."""
+    return StateNoise(scale) if scale else NoAugmentation()
