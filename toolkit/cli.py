@@ -73,8 +73,9 @@ _BENCH = {
     ),
     "dynamics": _command("a training update of every dynamics model", "commands.bench:Dynamics"),
     "agents": _command(
-        "an agent's updates, against their matrix products alone", "commands.bench:Agents"
+        "agents' updates, against their matrix products alone", "commands.bench:Agents"
     ),
+    "tdm": _command("a TDM's update, against its matrix products alone", "commands.bench:Tdm"),
 }
 _STUDIES = {
     "initialisation": _command(
@@ -92,6 +93,10 @@ _STUDIES = {
     "gradients": _command(
         "gradients through a hundred steps of every model: Theorem 3.1 of arXiv:2306.11941",
         "studies.gradients:Gradients",
+    ),
+    "small-data": _command(
+        "offline agents on about 10,000 transitions: Table 1 of arXiv:2306.04220",
+        "studies.small_data:SmallData",
     ),
     "behaviours": _command(
         "the policies in the package: store stages of a training run",

@@ -1,22 +1,20 @@
-"""The benchmarks of dynamics models and agents: cases, JSON and counts; never their speed."""
+"""The benchmark of dynamics models: cases, JSON and counts; never its speed."""
 
 from __future__ import annotations
 
 import json
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import pytest
 
-from toolkit.agents.sac import SAC
-from toolkit.bench import agents, dynamics
+from toolkit.bench import dynamics, products
 from toolkit.cli import main
 from toolkit.errors import UserError
 
 
 def flops(f, *shapes):
-    return dynamics.product_flops(jax.make_jaxpr(f)(*(jnp.zeros(s) for s in shapes)))
+    return products.flops(products.products_of(jax.make_jaxpr(f)(*map(jnp.zeros, shapes))))
 
 
 def test_products_are_counted_in_batches_loops_and_gradients():
@@ -62,29 +60,3 @@ def test_every_model_is_measured(tmp_path, capsys):
     for row in report["rows"]:
         assert row["ratio"] == pytest.approx(row["reference_seconds"] / row["seconds"])
     assert "parameters" in capsys.readouterr().out
-
-
-def test_sac_products_have_the_shapes_of_its_layers():
-    spec = agents.SPECS["hopper"]
-    agent = SAC(hidden=8, batch_size=4, replay_capacity=100)
-    counted = sum(t * 2 * m * k * n for t, m, k, n in agents.product_shapes(agent, spec))
-    state = agent.init(spec, key=jax.random.key(0))
-    replay = agent.empty_replay(spec, 10)
-    batch = agent.sample(
-        eqx.tree_at(lambda r: r.count, replay, jnp.int32(4)), key=jax.random.key(1)
-    )
-    jaxpr = eqx.filter_make_jaxpr(lambda s, b: agent.update(s, b, key=jax.random.key(2)))(
-        state, batch
-    )[0]
-    # XLA leaves out what autodiff writes down and nobody uses: gradients that are thrown away
-    assert 0.8 * dynamics.product_flops(jaxpr) <= counted <= dynamics.product_flops(jaxpr)
-
-
-def test_agents_command(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(agents, "UPDATES", 2)
-    monkeypatch.setattr(agents, "SAC", lambda: SAC(hidden=8, batch_size=4, replay_capacity=20_000))
-    path = tmp_path / "a.json"
-    assert main(["bench", "agents", "--repetitions", "1", "--json", str(path)]) == 0
-    rows = json.loads(path.read_text())["rows"]
-    assert [row["case"] for row in rows] == [f"agents/sac/{n}/seeds=1" for n in agents.SPECS]
-    assert "of the matrix-product rate" in capsys.readouterr().out

@@ -1,23 +1,29 @@
-"""An agent's updates against the machine's own matrix products of the same shapes."""
+"""Updates of agents and of representations against the machine's own matrix products."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jax import lax
-from jaxtyping import Array
+import numpy as np
 
-from toolkit.agents.sac import SAC
-from toolkit.bench.timing import Row, interleaved, rows
+from toolkit.bench.products import make_products, products_of
+from toolkit.bench.timing import Row, interleaved
+from toolkit.data.dataset import Dataset
 from toolkit.data.samplers import Transitions
 from toolkit.envs.interface import EnvSpec
-from toolkit.training.loop import scan_updates
+from toolkit.errors import UserError
+from toolkit.registry import MODELS
+from toolkit.training.config import hyperparameters_of
+from toolkit.training.loop import advance, init_states, scan_updates
+from toolkit.tsymmetry import TDM, Latent
+from toolkit.tsymmetry.learner import TDMLearner
+from toolkit.types import Action, Key, Obs
 
 REFERENCE = "the update's matrix products alone"
 UPDATES = 50
@@ -25,105 +31,160 @@ SPECS = {
     "hopper": EnvSpec("Hopper-v4", 11, 3, 1000),
     "halfcheetah": EnvSpec("HalfCheetah-v4", 17, 6, 1000),
 }
+TDM_UPDATES = 10
+#: Hyperparameters other than the usual.
+OPTIONS: dict[str, Any] = {}
+#: Rows of the random data that batches are drawn from.
+ROWS = 10_000
+
+
+def names(kind: str) -> list[str]:
+    """The models of a kind."""
+    return [name for name, entry in MODELS.items() if entry.kind == kind]
 
 
 def measure(
-    *, repetitions: int = 20, agent: SAC | None = None, on_rows: Callable[[list[Row]], None]
+    models: Sequence[str],
+    *,
+    robots: Sequence[str] = ("hopper",),
+    seeds: Sequence[int] = (1,),
+    repetitions: int = 20,
+    updates: int = UPDATES,
+    on_rows: Callable[[list[Row]], None] = lambda rows: None,
 ) -> list[Row]:
-    """SAC's compiled updates, replay included. `ratio` is the share of the matrix-product rate
-    that is reached: the time of the products alone over the time of everything.
+    """Seconds per update of each model at its usual sizes, batches drawn inside.
 
-    The products are those that the update cannot do without: forward, and backward where a
-    gradient flows.
+    `ratio` is the share of the matrix-product rate that is reached: the time of the products
+    alone over the time of everything. The products are those that the update makes: forward, and
+    backward where a gradient flows. Several seeds are one program, as in training; their
+    reference is that of one seed times their number.
+
+    Raises:
+        UserError: a name is none of a model, or not of one that is measured here.
     """
-    agent, measured = agent or SAC(), []
-    for name, spec in SPECS.items():
-        case = f"agents/sac/{name}/seeds=1"
-        update, products = make_update(agent, spec), make_products(agent, spec)
-        found = rows(interleaved({REFERENCE: products, case: update}, repetitions), REFERENCE)
-        found = [_as_share(row) for row in found]
-        on_rows(found)
-        measured += found
-    return measured
+    found = []
+    for name in models:
+        if name not in MODELS or MODELS[name].kind == "dynamics":
+            raise UserError(f"`models` must name agents or representations, got {name!r}.")
+        for robot in robots:
+            learner = MODELS[name].load()(**OPTIONS)
+            cases = {
+                f"agents/{name}/{robot}/seeds={count}": make_update(
+                    learner, SPECS[robot], count, updates
+                )
+                for count in (seeds if not is_online(learner) else (1,))
+            }
+            products = make_products(one_update(learner, SPECS[robot]), updates)
+            seconds = interleaved({REFERENCE: products, **cases}, repetitions)
+            reference = float(np.median(seconds.pop(REFERENCE))) / updates
+            measured = [
+                _row(case, float(np.median(times)) / updates, reference, count, len(times))
+                for (case, times), count in zip(seconds.items(), seeds, strict=True)
+            ]
+            on_rows(measured)
+            found += measured
+    return found
 
 
-def _as_share(row: Row) -> Row:
-    per_update = row.seconds / UPDATES
-    return Row(
-        row.case, per_update, row.reference, row.reference_seconds / UPDATES, 1 / row.ratio,
-        row.repetitions,
-    )  # fmt: skip
+def measure_tdm(
+    *,
+    batches: Sequence[int] = (256, 512),
+    robot: str = "hopper",
+    repetitions: int = 20,
+    on_rows: Callable[[list[Row]], None] = lambda rows: None,
+) -> list[Row]:
+    """Seconds per update of a TDM, and of one whose chain rule builds whole Jacobians.
 
-
-def make_update(agent: SAC, spec: EnvSpec) -> Callable[[], Any]:
-    """`UPDATES` updates in one compiled call, with batches from a filled replay."""
-    state = agent.init(spec, key=jr.key(0))
-    keys = jr.split(jr.key(1), 4)
-    count = 20_000
-    experience = Transitions(
-        jr.normal(keys[0], (count, spec.obs_dim)),
-        jnp.tanh(jr.normal(keys[1], (count, spec.action_dim))),
-        jr.normal(keys[2], (count,)),
-        jr.normal(keys[3], (count, spec.obs_dim)),
-        jnp.zeros(count, bool),
-    )
-    replay = agent.empty_replay(spec, count).add(experience)
-
-    @eqx.filter_jit
-    def update(state: Any, replay: Any) -> Any:
-        return scan_updates(agent, replay, state, jr.key(2), UPDATES)[0]
-
-    return lambda: update(state, replay)
-
-
-def product_shapes(agent: SAC, spec: EnvSpec) -> list[tuple[int, int, int, int]]:
-    """`(times, rows, inner, columns)` of every matrix product in one update.
-
-    Actor: forward at s', and forward and backward (weights; inputs but of the first layer) at s.
-    Critics, two each: forward at s' (targets), forward and backward at (s, a), and for the
-    actor's loss forward and backward to the inputs, without weights.
+    `ratio` is the share of the matrix-product rate, for both of the products that the first one
+    makes: what the second does beyond them is its loss.
     """
-    batch, obs, action = agent.batch_size, spec.obs_dim, spec.action_dim
-    actor = _layers(obs, 2 * action, agent)
-    critic = _layers(obs + action, 1, agent)
-    shapes = []
-    for number, (i, o) in enumerate(actor):
-        shapes += [(2, batch, i, o), (1, i, batch, o)]
-        if number:
-            shapes.append((1, batch, o, i))
-    for number, (i, o) in enumerate(critic):
-        shapes += [(2 * 3, batch, i, o), (2 * 1, i, batch, o)]
-        shapes.append((2 * (2 if number else 1), batch, o, i))
-    return shapes
-
-
-def _layers(inputs: int, outputs: int, agent: SAC) -> list[tuple[int, int]]:
-    sizes = [inputs, *[agent.hidden] * agent.layers, outputs]
-    return list(itertools.pairwise(sizes))
-
-
-def make_products(agent: SAC, spec: EnvSpec) -> Callable[[], Any]:
-    """As many matrix products of each shape as `UPDATES` updates have, and nothing else.
-
-    Products of one shape follow each other, (m, k)·(k, n) and (m, n)·(n, k) in turn, each the
-    next one's operand, so that none can be left out and nothing is copied between them.
-    """
-    shapes = product_shapes(agent, spec)
-    scale = lambda inner: inner**-0.5  # keeps the chain near its size
-    operands = [
-        (
-            jr.normal(jr.key(0), (m, k)),
-            scale(k) * jr.normal(jr.key(1), (k, n)),
-            scale(n) * jr.normal(jr.key(2), (n, k)),
-        )
-        for _, m, k, n in shapes
-    ]
-
-    @jax.jit
-    def products(operands: list[tuple[Array, Array, Array]]) -> list[Array]:
-        return [
-            lax.fori_loop(0, times * UPDATES // 2, lambda _, x, b=b, c=c: (x @ b) @ c, a)
-            for (times, *_), (a, b, c) in zip(shapes, operands, strict=True)
+    found = []
+    for batch in batches:
+        usual = TDMLearner(batch_size=batch)
+        whole = _WholeJacobian(**hyperparameters_of(usual))
+        cases = {
+            f"tdm/step/B={batch}": make_update(usual, SPECS[robot], 1, TDM_UPDATES),
+            f"tdm/step with whole Jacobians/B={batch}": make_update(
+                whole, SPECS[robot], 1, TDM_UPDATES
+            ),
+        }
+        products = make_products(one_update(usual, SPECS[robot]), TDM_UPDATES)
+        seconds = interleaved({REFERENCE: products, **cases}, repetitions)
+        reference = float(np.median(seconds.pop(REFERENCE))) / TDM_UPDATES
+        measured = [
+            _row(case, float(np.median(times)) / TDM_UPDATES, reference, 1, len(times))
+            for case, times in seconds.items()
         ]
+        on_rows(measured)
+        found += measured
+    return found
 
-    return lambda: products(operands)
+
+class _WholeJacobian(TDMLearner):
+    """The same losses, with ∂φ_s/∂s built for every sample and then multiplied by the rate."""
+
+    def network(self, dataset: Dataset, *, key: Key) -> TDM:
+        plain = super().network(dataset, key=key)
+        whole = object.__new__(_WholeJacobianTDM)
+        for field in dataclasses.fields(plain):
+            object.__setattr__(whole, field.name, getattr(plain, field.name))
+        return whole
+
+
+class _WholeJacobianTDM(TDM):
+    def encode_with_rate(self, obs: Obs, action: Action, rate: Obs) -> tuple[Latent, Obs]:
+        jacobian = jax.jacrev(lambda s: self.encode(s, action).state)(obs)
+        return self.encode(obs, action), jacobian @ rate
+
+
+def _row(case: str, seconds: float, reference: float, seeds: int, repetitions: int) -> Row:
+    whole = seeds * reference
+    return Row(case, seconds, REFERENCE, whole, whole / seconds, repetitions)
+
+
+def make_update(learner: Any, spec: EnvSpec, seeds: int, updates: int) -> Callable[[], Any]:
+    """`updates` updates of `seeds` states in one compiled call, as the training loop makes them."""
+    learner, state, source = prepared(learner, spec, seeds)
+    if is_online(learner):
+        run = eqx.filter_jit(lambda s, d: scan_updates(learner, d, s, jr.key(2), updates)[0])
+        return lambda: run(state, source)
+    roots = jnp.stack([jr.key(seed) for seed in range(seeds)])
+    return lambda: advance(learner, source, state, roots, updates)[0]
+
+
+def one_update(learner: Any, spec: EnvSpec) -> Any:
+    """The matrix products of one update of one seed; what is not always due counts in part."""
+    learner, state, source = prepared(learner, spec, 0)
+
+    def update(state: Any, source: Any) -> Any:
+        return learner.update(state, learner.sample(source, key=jr.key(0)), key=jr.key(1))
+
+    jaxpr = eqx.filter_make_jaxpr(update)(state, source)[0]
+    return products_of(jaxpr, branch_share=1 / getattr(learner, "policy_every", 1))
+
+
+def prepared(learner: Any, spec: EnvSpec, seeds: int) -> tuple[Any, Any, Any]:
+    """The learner as fitted to random data, a state (stacked for `seeds` of them, single for 0),
+    and what its batches come from.
+    """
+    keys = jr.split(jr.key(1), 4)
+    obs, next_obs = (jr.normal(key, (ROWS, spec.obs_dim)) for key in keys[:2])
+    action = jnp.tanh(jr.normal(keys[2], (ROWS, spec.action_dim)))
+    reward = jr.normal(keys[3], (ROWS,))
+    if is_online(learner):
+        experience = Transitions(obs, action, reward, next_obs, jnp.zeros(ROWS, bool))
+        replay = learner.empty_replay(spec, ROWS).add(experience)
+        return learner, learner.init(spec, key=jr.key(0)), replay
+    ends = np.arange(ROWS) % spec.max_episode_steps == spec.max_episode_steps - 1
+    data = Dataset.from_arrays(*map(np.asarray, (obs, action, reward, next_obs)), timeout=ends)
+    learner = learner.fitted_to(data)
+    if hasattr(learner, "validation_share"):
+        learner = dataclasses.replace(learner, validation_share=0.0)
+    if not seeds:
+        return learner, learner.init(data, key=jr.key(0)), learner.prepare(data)
+    return learner, init_states(learner, data, range(seeds)), learner.prepare(data)
+
+
+def is_online(learner: Any) -> bool:
+    """Whether a learner learns from an environment."""
+    return hasattr(learner, "empty_replay")

@@ -14,6 +14,7 @@ import jax.random as jr
 import numpy as np
 from jax import lax
 
+from toolkit.bench.products import flops, products_of
 from toolkit.bench.timing import Row, interleaved
 from toolkit.data import Dataset, Window
 from toolkit.dynamics import AbstractDynamicsLearner, DynamicsState
@@ -182,32 +183,4 @@ def make_update(
     update = eqx.filter_jit(lambda s, w: learner.update(s, w, key=jr.key(2)))
     closed = eqx.filter_make_jaxpr(lambda s, w: learner.update(s, w, key=jr.key(2)))
     jaxpr = closed(state, window)[0]
-    return lambda: update(state, window), (num_parameters(state.model), product_flops(jaxpr))
-
-
-def product_flops(jaxpr: Any) -> float:
-    """Floating-point operations of all matrix products in a program, loops counted in full."""
-    inner = getattr(jaxpr, "jaxpr", jaxpr)
-    total = 0.0
-    for equation in inner.eqns:
-        if equation.primitive.name == "dot_general":
-            (contracted, _), (batched, _) = equation.params["dimension_numbers"]
-            left, right = (v.aval.shape for v in equation.invars)
-            depth = np.prod([left[i] for i in contracted], dtype=float)
-            shared = np.prod([left[i] for i in batched], dtype=float)
-            total += 2 * np.prod(left, dtype=float) * np.prod(right, dtype=float) / depth / shared
-            continue
-        if equation.primitive.name == "row_product":
-            x, matrix = (v.aval.shape for v in equation.invars)
-            total += 2 * np.prod(x, dtype=float) * matrix[1]
-            continue
-        repeats = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
-        branches = [p for p in equation.params.values() if hasattr(p, "eqns") or _is_closed(p)]
-        total += repeats * sum(product_flops(branch) for branch in branches)
-        if equation.primitive.name == "cond":
-            total += max(map(product_flops, equation.params["branches"]))
-    return total
-
-
-def _is_closed(value: Any) -> bool:
-    return hasattr(value, "jaxpr")
+    return lambda: update(state, window), (num_parameters(state.model), flops(products_of(jaxpr)))

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toolkit.commands.output import write_report
 from toolkit.errors import UserError
+
+if TYPE_CHECKING:
+    from toolkit.bench.timing import Row
 
 
 @dataclass(frozen=True)
@@ -27,15 +31,14 @@ class Propagation:
     def run(self) -> int:
         """Print each horizon as soon as it is measured."""
         from toolkit.bench.propagation import measure
-        from toolkit.bench.timing import Row, report
+        from toolkit.bench.timing import report
 
         for name in ("repetitions", "batch", "modes"):
             if getattr(self, name) < 1:
                 raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
         if not self.horizons or min(self.horizons) < 1:
             raise UserError(f"`horizons` must be numbers from 1 on, got {self.horizons}.")
-        if self.json and not self.json.parent.is_dir():
-            raise UserError(f"`json` must lie in an existing folder, got {self.json}.")
+        _check_folder(self.json)
 
         def show(rows: list[Row]) -> None:
             print(f"{rows[0].reference:42s} {1000 * rows[0].reference_seconds:10.2f} ms")
@@ -54,34 +57,95 @@ class Propagation:
 
 @dataclass(frozen=True)
 class Agents:
-    """Time an agent's updates against their matrix products alone: SAC, at its usual sizes."""
+    """Time agents' updates, as training runs them, against their matrix products alone."""
 
     json: Path | None = None
     """Also write the measurements to this file."""
     repetitions: int = 20
     """Interleaved repetitions of each case."""
+    models: tuple[str, ...] = ()
+    """Which agents; without names, all of the registry."""
+    robots: tuple[str, ...] = ("hopper",)
+    """Whose dimensions: hopper, halfcheetah."""
+    seeds: tuple[int, ...] = (1, 5)
+    """Seeds in one program; online agents are measured with one."""
+    updates: int = 20
+    """Updates per compiled call."""
 
     def run(self) -> int:
-        """Print each case as soon as it is measured."""
-        from toolkit.bench.agents import measure
-        from toolkit.bench.timing import Row, report
+        """Print each agent as soon as it is measured."""
+        from toolkit.bench.agents import SPECS, measure, names
+
+        for name in ("repetitions", "updates"):
+            if getattr(self, name) < 1:
+                raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
+        if not self.seeds or min(self.seeds) < 1:
+            raise UserError(f"`seeds` must be numbers from 1 on, got {self.seeds}.")
+        unknown = [robot for robot in self.robots if robot not in SPECS]
+        if unknown:
+            raise UserError(f"`robots` must be of {', '.join(SPECS)}, got {unknown[0]!r}.")
+        _check_folder(self.json)
+
+        def show(rows: list[Row]) -> None:
+            _show_shares(rows)
+            for row in rows[1:]:
+                count = int(row.case.rsplit("=")[1])
+                times = row.seconds / rows[0].seconds
+                print(f"{'':34s} {count} seeds in one program: {times:.2f} × the time of one")
+
+        measured = measure(
+            self.models or [*names("agent"), *names("online")], robots=self.robots,
+            seeds=self.seeds, repetitions=self.repetitions, updates=self.updates, on_rows=show,
+        )  # fmt: skip
+        _write(self.json, measured)
+        return 0
+
+
+@dataclass(frozen=True)
+class Tdm:
+    """Time a TDM's update, and one that builds whole Jacobians, against matrix products alone."""
+
+    json: Path | None = None
+    """Also write the measurements to this file."""
+    repetitions: int = 20
+    """Interleaved repetitions of each case."""
+    batches: tuple[int, ...] = (256, 512)
+    """Transitions per update."""
+
+    def run(self) -> int:
+        """Print each batch size as soon as it is measured."""
+        from toolkit.bench.agents import measure_tdm
 
         if self.repetitions < 1:
             raise UserError(f"`repetitions` must be at least 1, got {self.repetitions}.")
-        if self.json and not self.json.parent.is_dir():
-            raise UserError(f"`json` must lie in an existing folder, got {self.json}.")
-
-        def show(rows: list[Row]) -> None:
-            for row in rows:
-                print(
-                    f"{row.case:32s} {1 / row.seconds:8.0f} updates/s, "
-                    f"{row.ratio:.0%} of the matrix-product rate"
-                )
-
-        measured = measure(repetitions=self.repetitions, on_rows=show)
-        if self.json:
-            write_report(self.json, report(measured, ["ratio: share of the reference's rate"]))
+        if not self.batches or min(self.batches) < 1:
+            raise UserError(f"`batches` must be numbers from 1 on, got {self.batches}.")
+        _check_folder(self.json)
+        measured = measure_tdm(
+            batches=self.batches, repetitions=self.repetitions, on_rows=_show_shares
+        )
+        _write(self.json, measured)
         return 0
+
+
+def _show_shares(rows: list[Row]) -> None:
+    for row in rows:
+        print(
+            f"{row.case:34s} {1 / row.seconds:8.1f} updates/s, "
+            f"{row.ratio:.0%} of the matrix-product rate"
+        )
+
+
+def _check_folder(path: Path | None) -> None:
+    if path and not path.parent.is_dir():
+        raise UserError(f"`json` must lie in an existing folder, got {path}.")
+
+
+def _write(path: Path | None, measured: list[Row]) -> None:
+    from toolkit.bench.timing import report
+
+    if path:
+        write_report(path, report(measured, ["ratio: share of the reference's rate"]))
 
 
 @dataclass(frozen=True)
@@ -107,8 +171,7 @@ class Dynamics:
                 raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
         if not self.lengths or min(self.lengths) < 1:
             raise UserError(f"`lengths` must be numbers from 1 on, got {self.lengths}.")
-        if self.json and not self.json.parent.is_dir():
-            raise UserError(f"`json` must lie in an existing folder, got {self.json}.")
+        _check_folder(self.json)
 
         def show(speeds: list[Speed]) -> None:
             seconds = {s.case.split("/")[1]: s.seconds for s in speeds}

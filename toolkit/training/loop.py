@@ -80,7 +80,7 @@ def train(
     while done < num_updates:
         # Chunks end at multiples of `chunk_updates`, so that a resumed run runs the same programs.
         length = min(chunk_updates - done % chunk_updates, num_updates - done)
-        after, metrics = _chunk(learner, sampler, state, roots, length)
+        after, metrics = advance(learner, sampler, state, roots, length)
         metrics = {name: np.asarray(values).T for name, values in metrics.items()}
         if not _all_finite(after, metrics):
             raise TrainingDiverged(_first_non_finite(learner, sampler, state, roots, length))
@@ -89,7 +89,7 @@ def train(
 
 
 @eqx.filter_jit
-def _chunk(learner: AbstractLearner, sampler: Sampler, state: State, roots: Any, length: int):
+def advance(learner: AbstractLearner, sampler: Sampler, state: State, roots: Any, length: int):
     """`length` updates of every seed.
 
     Seeds run side by side on an accelerator and one after another on a CPU, where a single seed
@@ -142,7 +142,7 @@ def _first_non_finite(
 ) -> str:
     """Repeat the chunk one update at a time and say where it broke."""
     for _ in range(length):
-        state, metrics = _chunk(learner, sampler, state, roots, 1)
+        state, metrics = advance(learner, sampler, state, roots, 1)
         culprit = _non_finite_name(state, metrics)
         if culprit is not None:
             return (

@@ -1,0 +1,312 @@
+"""`toolkit study small-data`: offline agents on datasets of about 10,000 transitions, scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolkit.errors import UserError
+from toolkit.studies.comparison import Candidate, Row, Table, described
+
+#: Agents by the names of their rows. What begins with `tsrl` builds on a representation.
+CANDIDATES = {
+    c.name: c
+    for c in (
+        Candidate("bc", "bc"),
+        Candidate("bc, best 10 %", "bc", {"best_share": 0.1}),
+        Candidate("td3-bc", "td3-bc"),
+        Candidate("td3-bc, noise", "td3-bc", {"state_noise": 0.003}),
+        Candidate("iql", "iql"),
+        Candidate("cql", "cql"),
+        Candidate("tsrl", "tsrl"),
+        Candidate("tsrl, no augmentation", "tsrl", {"augment": False}),
+        Candidate("tsrl, no latent critic", "tsrl", {"augment": False, "latent_critic": False}),
+        Candidate("tsrl, cloning", "tsrl", {"constraint": "cloning"}),
+        Candidate("tsrl, published tdm", "tsrl"),
+    )
+}
+#: The representation that a candidate builds on, where it is not the TDM as the paper has it.
+REPRESENTATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "tsrl, published tdm": ("tdm", {"variant": "published"}),
+}
+
+#: Mean normalised scores of arXiv:2306.04220 Table 1, on its own samples of about 10k rows.
+_PAPER_AGENTS = ("bc", "td3-bc", "mopo", "cql", "iql", "tsrl")
+PAPER = {
+    task: dict(zip(_PAPER_AGENTS, scores, strict=True))
+    for task, scores in {
+        "hopper-medium": (29.7, 40.1, 5.5, 43.1, 46.7, 62.0),
+        "hopper-medium-replay": (12.1, 7.3, 6.8, 2.3, 13.4, 21.8),
+        "hopper-medium-expert": (27.8, 17.8, 5.8, 29.9, 34.3, 50.9),
+        "hopper-expert": (20.8, 23.2, 6.5, 33.0, 38.4, 82.7),
+        "halfcheetah-medium": (26.4, 16.4, -1.1, 35.8, 29.9, 38.4),
+        "halfcheetah-medium-replay": (14.3, 17.9, 11.7, 8.1, 22.7, 28.1),
+        "halfcheetah-medium-expert": (19.1, 15.4, -1.1, 26.5, 10.5, 39.9),
+        "halfcheetah-expert": (1.10, 1.72, -0.6, 4.2, -2.0, 40.6),
+        "walker2d-medium": (15.8, 7.4, 3.1, 18.8, 22.5, 49.7),
+        "walker2d-medium-replay": (1.4, 5.7, 3.3, 8.5, 10.7, 26.0),
+        "walker2d-medium-expert": (21.7, 7.9, 0.6, 19.1, 26.5, 46.4),
+        "walker2d-expert": (10.4, 23.8, 1.4, 41.6, 12.6, 102.2),
+    }.items()
+}
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Updates of an agent and of the representation beneath it, and episodes of a score."""
+
+    num_updates: int
+    representation_updates: int
+    num_episodes: int
+
+
+FAST = Effort(num_updates=4, representation_updates=4, num_episodes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallData:
+    """Train offline agents on small datasets, and score their last policies in MuJoCo.
+
+    Every seed of a dataset is one program. A study that was stopped goes on where it stopped, in
+    the middle of a training too. A later call may add agents, datasets, seeds or longer runs to
+    the same table; it shows the longest of each.
+    """
+
+    data: tuple[str, ...]
+    """Datasets: files, or names from `toolkit data list`."""
+    out: Path
+    """The table, as JSON."""
+    runs: Path = Path("runs/small-data")
+    """Folder of the runs, one for each agent and dataset."""
+    agents: tuple[str, ...] = ("bc", "td3-bc", "iql", "tsrl")
+    """Which agents: names of the study's candidates."""
+    seeds: str = "0"
+    """Seeds joined by commas, trained in one program."""
+    num_updates: int = 50_000
+    """Updates of each agent."""
+    representation_updates: int = 20_000
+    """Updates of each representation, at most."""
+    num_episodes: int = 10
+    """Episodes of a score, from fixed starts."""
+    fast: bool = False
+    """A run of seconds that shows that everything works; its numbers mean nothing."""
+
+    def run(self) -> int:
+        """Fill the table, run by run, and print it."""
+        from toolkit.training.config import parse_seeds
+
+        if not self.data:
+            raise UserError("`data` must name at least one dataset.")
+        unknown = [name for name in self.agents if name not in CANDIDATES]
+        if unknown:
+            raise UserError(f"`agents` must be of {'; '.join(CANDIDATES)}, got {unknown[0]!r}.")
+        for name in ("num_updates", "representation_updates", "num_episodes"):
+            if getattr(self, name) < 1:
+                raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
+        effort = Effort(self.num_updates, self.representation_updates, self.num_episodes)
+        effort = FAST if self.fast else effort
+        table = Table(self.out, {"num_episodes": effort.num_episodes, "fast": self.fast})
+        seeds = parse_seeds(self.seeds)
+        for where in self.data:
+            for name in self.agents:
+                candidate = CANDIDATES[name]
+                if is_done(table.rows, where, name, seeds, effort):
+                    continue
+                for row in train_and_score(candidate, where, seeds, effort, self.runs):
+                    table.rows.append(row)
+                    print(told(row), flush=True)
+                table.save()
+        print(*summary(table.rows), sep="\n")
+        print(f"The table is in {self.out}.")
+        return 0
+
+
+def is_done(
+    rows: Sequence[Row], where: str, name: str, seeds: Sequence[int], effort: Effort
+) -> bool:
+    """Whether the table has every seed of an agent on a dataset, trained as long."""
+    found = {
+        row["seed"]
+        for row in rows
+        if (row["dataset"]["label"], row["candidate"]) == (Path(where).stem, name)
+        and row["num_updates"] >= effort.num_updates
+    }
+    return found >= set(seeds)
+
+
+def train_and_score(
+    candidate: Candidate, where: str, seeds: Sequence[int], effort: Effort, runs: Path
+) -> list[Row]:
+    """A row for every seed of one agent on one dataset, its representation trained first."""
+    from toolkit.data import load
+    from toolkit.evaluation.agent_scores import score_agent
+    from toolkit.registry import find_model
+    from toolkit.training.run import provenance
+
+    dataset, options, beneath = load(where), dict(candidate.options), None
+    if hasattr(find_model(candidate.model).load(), "representation"):
+        model, settings = REPRESENTATIONS.get(candidate.name, ("tdm", {}))
+        settings = settings | {"num_updates": effort.representation_updates}
+        name = "-".join([model, *map(str, settings.values())])
+        beneath = trained(model, settings, where, dataset, seeds, runs, name)
+        options |= {"representation": str(beneath.folder)}
+    options |= {"num_updates": effort.num_updates}
+    name = f"{candidate.name}-{effort.num_updates}".replace(", ", "-").replace(" ", "-")
+    name = name.replace("%", "percent")
+    run = trained(candidate.model, options, where, dataset, seeds, runs, name)
+    result = score_agent(run, num_episodes=effort.num_episodes)
+    score, metrics = result["score"], result["metrics"]
+    if "normalized_score" not in metrics:
+        raise UserError(f"{result['env']['id']} has no reference returns to normalise a score by.")
+    return [
+        {
+            "dataset": described(run, where),
+            "candidate": candidate.name,
+            "model": candidate.model,
+            "hyperparameters": {
+                k: v for k, v in run.config.hyperparameters.items() if k != "representation"
+            },
+            "representation": None if beneath is None else {
+                "model": beneath.config.model,
+                "hyperparameters": beneath.config.hyperparameters,
+            },
+            "seed": seed,
+            "num_updates": run.config.num_updates,
+            "env": result["env"],
+            "rule": score["rule"],
+            "start_seed": score["start_seed"],
+            "normalized_score": metrics["normalized_score"]["per_seed"][at],
+            "episode_return": metrics["episode_return"]["per_seed"][at],
+            "returns": [round(value, 3) for value in score["returns"][at]],
+            "lengths": score["lengths"][at],
+            "updates_per_second": metrics["updates_per_second"]["mean"],
+            **provenance(),
+        }
+        for at, seed in enumerate(seeds)
+    ]  # fmt: skip
+
+
+def trained(
+    model: str,
+    options: dict[str, Any],
+    where: str,
+    dataset: Any,
+    seeds: Sequence[int],
+    runs: Path,
+    name: str,
+) -> Any:
+    """The finished run of a model on a dataset, begun or continued in its own folder."""
+    from toolkit.registry import find_model
+    from toolkit.training.driver import fit, start_or_continue
+    from toolkit.training.experiment import prepare
+
+    learner = find_model(model).load()(**options)
+    experiment = prepare(model, learner, where, seeds=tuple(seeds), dataset=dataset)
+    folder = runs / Path(where).stem / f"{name}-seeds-{'-'.join(map(str, seeds))}"
+    run, state = start_or_continue(folder, experiment, resume=True)
+    if int(state.update_count[0]) < run.config.num_updates:
+        fit(run, experiment, state)
+    return run
+
+
+def longest(rows: Sequence[Row]) -> list[Row]:
+    """Of rows about the same agent, dataset and seed, the one that was trained longest."""
+    best: dict[Any, Row] = {}
+    for row in rows:
+        about = row["dataset"]["label"], row["candidate"], row["seed"]
+        if about not in best or row["num_updates"] >= best[about]["num_updates"]:
+            best[about] = row
+    return list(best.values())
+
+
+def summary(rows: Sequence[Row]) -> list[str]:
+    """Scores, agents as columns, mean ± deviation over seeds and the updates behind them.
+
+    Below each set stand the paper's own figures; below all of them, for agents that have every
+    set, the mean over the sets, and the IQM of the entries with its 95 % interval.
+    """
+    rows = longest(rows)
+    labels = list(dict.fromkeys(row["dataset"]["label"] for row in rows))
+    agents = list(dict.fromkeys(row["candidate"] for row in rows))
+    cells = {(s, a): [r for r in rows if (r["dataset"]["label"], r["candidate"]) == (s, a)]
+             for s in labels for a in agents}  # fmt: skip
+    width = 2 + max(20, *map(len, agents))
+
+    def line(title: str, texts: Sequence[str]) -> str:
+        return f"{title:36s}" + "".join(f"{text:>{width}s}" for text in texts)
+
+    lines = ["", line("normalised score", agents)]
+    for label in labels:
+        lines.append(line(label, [score_cell(cells[label, a]) for a in agents]))
+        lines.append(line("  seeds × updates", [budget_cell(cells[label, a]) for a in agents]))
+        paper = PAPER.get(_task(label))
+        if paper:
+            texts = [f"{paper[a]:.1f}" if a in paper else "-" for a in agents]
+            lines.append(line("  paper (its own 10k rows)", texts))
+    means, intervals = [], []
+    for agent in agents:
+        every = [cells[label, agent] for label in labels]
+        if not all(every):
+            means.append("-")
+            intervals.append("-")
+            continue
+        means.append(f"{np.mean([_mean(found) for found in every]):.1f}")
+        intervals.append(iqm_cell(every))
+    lines.append(line(f"mean of {len(labels)} sets", means))
+    if all(_task(label) in PAPER for label in labels):
+        paper_means = [
+            f"{np.mean([PAPER[_task(s)][a] for s in labels]):.1f}"
+            if a in PAPER[_task(labels[0])] else "-"
+            for a in agents
+        ]  # fmt: skip
+        lines.append(line("  paper (its own 10k rows)", paper_means))
+    lines.append(line("IQM [95 % interval]", intervals))
+    return lines
+
+
+def iqm_cell(every: Sequence[Sequence[Row]]) -> str:
+    """The interquartile mean over sets and seeds; the interval needs several seeds everywhere."""
+    from toolkit.evaluation.intervals import bootstrap_interval, interquartile_mean
+
+    count = min(len(found) for found in every)
+    scores = np.array([[row["normalized_score"] for row in found[:count]] for found in every]).T
+    text = f"{interquartile_mean(scores):.1f}"
+    if count < 2:
+        return text
+    low, high = bootstrap_interval(scores)
+    return f"{text} [{low:.1f}, {high:.1f}]"
+
+
+def score_cell(rows: Sequence[Row]) -> str:
+    """Mean over seeds, with the standard deviation where there are several."""
+    if not rows:
+        return "-"
+    scores = [row["normalized_score"] for row in rows]
+    spread = f" ± {np.std(scores, ddof=1):.1f}" if len(scores) > 1 else ""
+    return f"{np.mean(scores):.1f}{spread}"
+
+
+def budget_cell(rows: Sequence[Row]) -> str:
+    """How many seeds, and how many updates each."""
+    return f"{len(rows)} × {rows[0]['num_updates']:,}" if rows else ""
+
+
+def told(row: Row) -> str:
+    """A row in one line."""
+    return (
+        f"{row['dataset']['label']:32s} {row['candidate']:22s} seed {row['seed']}  "
+        f"{row['num_updates']:7,d} updates  score {row['normalized_score']:.1f}"
+    )
+
+
+def _mean(rows: Sequence[Row]) -> float:
+    return float(np.mean([row["normalized_score"] for row in rows]))
+
+
+def _task(label: str) -> str:
+    """The set of the paper's table that a label begins with, the longest such; else nothing."""
+    return next((task for task in sorted(PAPER, key=len)[::-1] if label.startswith(task)), "")
