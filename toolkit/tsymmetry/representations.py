@@ -48,7 +48,9 @@ class AbstractBaseline(RepresentationLearner):
     learning_rate: float = 3e-4
     """Rate of Adam."""
     num_updates: int = 20_000
-    """Longest run in updates, pre-training included where there is one."""
+    """Longest run, pre-training included, in updates."""
+    pretrain_share: float = 0.1
+    """Share of the run that trains the reconstruction alone."""
     validation_share: float = 0.1
     """Share of the episodes that is held out; 0 for none, and no stopping."""
     check_every: int = 500
@@ -65,10 +67,8 @@ class AutoencoderLearner(AbstractBaseline):
 
     parts: ClassVar[frozenset[Part]] = frozenset({"encoder", "decoders"})
 
-    @property
-    def pretrain_share(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """None: the reconstruction is all there is."""
-        return 0.0
+    pretrain_share: float = 0.0
+    """Share of the run before the first look at the held-out episodes; the loss is the same."""
 
     def network(self, dataset: Dataset, *, key: Key) -> Autoencoder:
         sizes = dataset.obs_dim, dataset.action_dim
@@ -93,8 +93,6 @@ class ForwardAutoencoderLearner(AbstractBaseline):
 
     forward_weight: float = 0.1
     """Weight of f's distance to the encoder's difference."""
-    pretrain_share: float = 0.1
-    """Share of the run that trains the reconstruction alone."""
 
     def network(self, dataset: Dataset, *, key: Key) -> ForwardAutoencoder:
         sizes = dataset.obs_dim, dataset.action_dim
@@ -128,8 +126,6 @@ class TDMNoODELearner(AbstractBaseline):
     """Weight of ℓ_Tsym (Eq. 7); the TDM has 0.1."""
     l1_weight: float = 1e-5
     """λ_L1 on the numbers of f and g (Eq. 8)."""
-    pretrain_share: float = 0.1
-    """Share of the run that trains the reconstruction alone."""
 
     def network(self, dataset: Dataset, *, key: Key) -> TDM:
         sizes = dataset.obs_dim, dataset.action_dim
@@ -172,8 +168,6 @@ class SimSiamLearner(AbstractBaseline):
     """Standard deviation of the noise that makes a view."""
     similarity_weight: float = 1.0
     """Weight of the views' negative cosine beside the reconstruction."""
-    pretrain_share: float = 0.1
-    """Share of the run that trains the reconstruction alone."""
 
     def network(self, dataset: Dataset, *, key: Key) -> SimSiam:
         sizes = dataset.obs_dim, dataset.action_dim
