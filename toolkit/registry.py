@@ -52,6 +52,26 @@ MODELS: dict[str, Entry] = {
         "T-symmetry enforced dynamics model, a representation (arXiv:2306.04220)",
         "representation",
     ),
+    "autoencoder": Entry(
+        "toolkit.tsymmetry.representations:AutoencoderLearner",
+        "autoencoder, a baseline of the TDM",
+        "representation",
+    ),
+    "forward-autoencoder": Entry(
+        "toolkit.tsymmetry.representations:ForwardAutoencoderLearner",
+        "autoencoder with forward dynamics, a baseline of the TDM",
+        "representation",
+    ),
+    "tdm-no-ode": Entry(
+        "toolkit.tsymmetry.representations:TDMNoODELearner",
+        "TDM fitted to the encoder's differences, a baseline of the TDM",
+        "representation",
+    ),
+    "simsiam": Entry(
+        "toolkit.tsymmetry.representations:SimSiamLearner",
+        "autoencoder that finds two views alike (arXiv:2011.10566), a baseline of the TDM",
+        "representation",
+    ),
     "tsrl": Entry(
         "toolkit.agents.tsrl:TSRL",
         "offline RL in the latent of a TDM (arXiv:2306.04220)",

@@ -72,6 +72,15 @@ class AbstractOfflineAgent(AbstractLearner):
     def policy(self, state: State) -> AbstractPolicy:
         """What the state of one seed does, without exploration, on normalised observations."""
 
+    def check_foundation(self, trained: str, parts: frozenset[str]) -> None:
+        """Refuse a representation that lacks what this agent would use of it.
+
+        `trained` says what it is, as the beginning of a sentence; `parts` what was trained of it.
+
+        Raises:
+            UserError: a part is missing that the agent's settings ask for.
+        """
+
     def prepare(self, dataset: Dataset) -> TransitionSampler:
         return self.transitions(dataset)
 

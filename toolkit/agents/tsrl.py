@@ -29,7 +29,7 @@ from toolkit.errors import UserError
 from toolkit.nn import mean_square
 from toolkit.training.learner import Metrics
 from toolkit.training.optimise import gradient_step, start, when
-from toolkit.tsymmetry import TDM, Latent, symmetry_violation
+from toolkit.tsymmetry import TDM, AbstractAutoencoder, Autoencoder, Latent, symmetry_violation
 from toolkit.tsymmetry.learner import TDMLearner
 from toolkit.types import Key, Scalar
 
@@ -50,9 +50,9 @@ class TSRLState(eqx.Module):
     opt_actor: Any
     opt_critic: Any
     actor_metrics: Metrics  # of the last update of the actor
-    model: TDM
-    noise: Float[Array, " obs"]  # standard deviation of ε in the latent
-    threshold: Scalar  # h, the quantile of ℓ_Tsym over the data
+    model: AbstractAutoencoder  # a TDM where the agent uses its dynamics
+    noise: Float[Array, " obs"]  # standard deviation of ε in the latent; 0 without dynamics
+    threshold: Scalar  # h, the quantile of ℓ_Tsym over the data; 0 without dynamics
     update_count: Int[Array, ""]
 
 
@@ -69,7 +69,8 @@ class TSRL(AbstractOfflineAgent):
     """
 
     representation: str = ""
-    """Folder of a run that trained a TDM on the same data; without it, one is trained first."""
+    """Folder of a run that trained a TDM, or another representation, on the same data; without
+    it, a TDM is trained first."""
     tdm_updates: int = 20_000
     """Longest training of the TDM that is trained first, in updates."""
     quantile: float | None = None
@@ -136,13 +137,30 @@ class TSRL(AbstractOfflineAgent):
             raise UserError("`augment` makes latent samples, which need `latent_critic`.")
         return super().prepare(dataset)
 
+    @property
+    def needs_dynamics(self) -> bool:
+        """Whether anything asks the model's forward and reverse dynamics: λ₂, or the filter."""
+        return self.augment or (self.constraint == "latent" and self.symmetry_weight > 0)
+
+    def check_foundation(self, trained: str, parts: frozenset[str]) -> None:
+        if "encoder" not in parts:
+            raise UserError(
+                f"{trained}, which has no encoder of states and actions for TSRL to learn in."
+            )
+        if self.needs_dynamics and not {"forward", "reverse"} <= parts:
+            raise UserError(
+                f"{trained}, which has no forward and reverse dynamics for TSRL's symmetry penalty "
+                "and its augmentation; `--symmetry-weight 0 --augment False` does without them."
+            )
+
     def init(self, dataset: Dataset, *, key: Key) -> TSRLState:
         """The state before the first update, with an untrained model: see `build_on`."""
         actor_key, critic_key, model_key = jr.split(key, 3)
         sizes = (dataset.obs_dim, dataset.action_dim, self.hidden, self.layers)
         actor = TanhActor(*sizes, dropout=self.dropout, key=actor_key)
         critic = TwinCritic(*sizes, key=critic_key)
-        model = TDM(dataset.obs_dim, dataset.action_dim, key=model_key)
+        kind = TDM if self.needs_dynamics else Autoencoder
+        model = kind(dataset.obs_dim, dataset.action_dim, key=model_key)
         zero = jnp.zeros(())
         return TSRLState(
             actor, critic, fresh_copy(actor), fresh_copy(critic), start(self._adam(), actor),
@@ -150,8 +168,15 @@ class TSRL(AbstractOfflineAgent):
             jnp.zeros(dataset.obs_dim), zero, jnp.zeros((), jnp.int32),
         )  # fmt: skip
 
-    def build_on(self, state: TSRLState, model: TDM, dataset: Dataset) -> TSRLState:
-        """The state with a trained model, and what that model says of the (normalised) data."""
+    def build_on(self, state: TSRLState, model: AbstractAutoencoder, dataset: Dataset) -> TSRLState:
+        """The state with a trained model, and what that model says of the (normalised) data.
+
+        Of a model whose dynamics are not asked, only the encoder and the decoders are kept.
+        """
+        if not self.needs_dynamics:
+            coders = lambda m: (m.encoder, m.state_decoder, m.action_decoder)
+            return replace(state, model=eqx.tree_at(coders, state.model, coders(model)))
+        assert isinstance(model, TDM)
         fitted = self.fitted_to(dataset)
         noise, threshold = latent_statistics(
             model, dataset, noise_share=fitted.noise_share, quantile=fitted.quantile
@@ -163,6 +188,7 @@ class TSRL(AbstractOfflineAgent):
 
     def augmentation(self, state: TSRLState) -> SymmetryFilter:
         """Latent noise, filtered by the model's symmetry."""
+        assert isinstance(state.model, TDM)
         return SymmetryFilter(state.model, state.noise, state.threshold)
 
     def update(
@@ -237,6 +263,7 @@ class TSRL(AbstractOfflineAgent):
             total = -self.alpha * value + self.action_weight * distance
             violation = jnp.zeros(())
             if self.symmetry_weight:
+                assert isinstance(state.model, TDM)
                 violation = mean_violation(state.model, latent)
                 total = total + self.symmetry_weight * violation
             return total, {"loss/latent_action": distance, "loss/symmetry": violation}

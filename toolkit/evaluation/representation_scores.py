@@ -8,14 +8,18 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from toolkit.data.samplers import Transitions
 from toolkit.evaluation.scores import run_passport, spread, updates_per_second
 from toolkit.training.config import RunConfig
 from toolkit.training.experiment import Experiment, assemble
+from toolkit.training.learner import Metrics
 from toolkit.training.loop import select_seed
 from toolkit.training.run import Run, provenance, write_json
-from toolkit.tsymmetry import TDM, tdm_terms
+from toolkit.tsymmetry import TDM, AbstractAutoencoder, AbstractForwardModel
+from toolkit.tsymmetry.learner import RepresentationLearner, TDMLearner
+from toolkit.types import Scalar
 
 RULE = "best model by its loss on held-out episodes"
 
@@ -37,8 +41,10 @@ def score_representation(run: Run, experiment: Experiment | None = None) -> dict
     validation = experiment.sampler.validation
     rows = validation if validation is not None else experiment.sampler.train.everything()
     states = run.state()
+    learner: Any = run.config.learner()
     found = [
-        measure(select_seed(states, index).best, rows) for index in range(len(run.config.seeds))
+        measure(select_seed(states, index).best, rows, learner)
+        for index in range(len(run.config.seeds))
     ]
     metrics = {name: spread(np.asarray([f[name] for f in found], float)) for name in found[0]}
     metrics["updates_per_second"] = spread(np.full(len(found), updates_per_second(run)))
@@ -56,45 +62,52 @@ def score_representation(run: Run, experiment: Experiment | None = None) -> dict
 
 
 @eqx.filter_jit
-def _measured(model: TDM, rows: Transitions) -> Any:
-    terms = jax.vmap(lambda s, a, s2: tdm_terms(model, s, a, s2))(
-        rows.obs, rows.action, rows.next_obs
-    )
-    latent = jax.vmap(model.encode)(rows.obs, rows.action)
-    rate = jax.vmap(model.forward_rate)(latent)
-    return (
-        jax.tree.map(jnp.mean, terms),
-        jnp.mean(jnp.sum(jnp.square(rate), axis=1)),
-        jnp.min(jnp.std(latent.state, axis=0)),
-        jnp.mean(jnp.sum(jnp.square(rows.next_obs - rows.obs), axis=1)),
-    )
+def _measured(learner: RepresentationLearner, model: eqx.Module, rows: Transitions) -> Metrics:
+    found = learner.measured(model, rows)
+    if isinstance(model, AbstractAutoencoder):
+        latent = jax.vmap(model.encode)(rows.obs, rows.action)
+        if isinstance(model, AbstractForwardModel):
+            change = rows.next_obs - rows.obs
+            found["decoded_rate_share"] = found["loss/decoded_rate"] / _mean_norm2(change)
+        if isinstance(model, TDM):
+            rate = _mean_norm2(jax.vmap(model.forward_rate)(latent))
+            found["reverse_contradiction"] = found["loss/at_next"] / jnp.maximum(rate, 1e-12)
+        found["smallest_latent_std"] = jnp.min(jnp.std(latent.state, axis=0))
+    return found
 
 
-def measure(model: TDM, rows: Transitions) -> dict[str, float]:
-    """The terms of Eq. 8 and 13 as means over transitions, and what the monitors look at.
+def measure(
+    model: eqx.Module, rows: Transitions, learner: RepresentationLearner | None = None
+) -> dict[str, float]:
+    """The terms that `learner` trained, as means over transitions, and what the monitors look at.
+
+    Only what a model has is measured. Without a learner, the terms are those of a TDM, Eq. 3–7
+    and 13.
 
     `reverse_contradiction` is the mean of |f(z) + g(z′)|² at recorded next states over that of
     |f(z)|²: 0 for an exact reverse model, 1 for one that says nothing. Eq. 7 can be small beside
     a large one: the reverse model then answers only where f leads. `decoded_rate_share` is what
     is unexplained of ṡ.
     """
-    terms, rate, spread_of_latent, change = _measured(model, rows)
-    named = {f"loss/{name}": float(value) for name, value in vars(terms).items()}
-    return named | {
-        "decoded_rate_share": float(terms.decoded_rate / change),
-        "reverse_contradiction": float(terms.at_next / jnp.maximum(rate, 1e-12)),
-        "smallest_latent_std": float(spread_of_latent),
-    }
+    found = _measured(learner or TDMLearner(), model, rows)
+    return {name: float(value) for name, value in found.items()}
+
+
+def _mean_norm2(x: Float[Array, "batch size"]) -> Scalar:
+    return jnp.mean(jnp.sum(jnp.square(x), axis=1))
 
 
 def warnings_of(metrics: dict[str, Any], config: RunConfig) -> list[str]:
     """What the monitors have to say, in sentences; nothing where all is well."""
     found = []
-    if max(metrics["reverse_contradiction"]["per_seed"]) > DEGENERATE:
+    contradiction = metrics.get("reverse_contradiction")
+    if contradiction and max(contradiction["per_seed"]) > DEGENERATE:
+        remedy = "; `--enhanced True` trains the term of Eq. 13" if config.model == "tdm" else ""
         found.append(
             "The reverse dynamics contradict the forward ones at recorded next states, so "
-            "ℓ_Tsym says little here; `--enhanced True` trains the term of Eq. 13."
+            f"ℓ_Tsym says little here{remedy}."
         )
-    if min(metrics["smallest_latent_std"]["per_seed"]) < COLLAPSED:
+    spread_of_latent = metrics.get("smallest_latent_std")
+    if spread_of_latent and min(spread_of_latent["per_seed"]) < COLLAPSED:
         found.append("A coordinate of the latent state is all but constant: it has collapsed.")
     return found

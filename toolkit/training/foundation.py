@@ -20,8 +20,8 @@ def read_foundation(folder: str, config: RunConfig, normaliser: Normaliser) -> l
     """The model that the run in `folder` has for each seed of `config`, in the order of its seeds.
 
     Raises:
-        UserError: the folder holds no finished run of a representation, or one that was trained
-            on other data, other dimensions or other seeds.
+        UserError: the folder holds no finished run of a representation, one that lacks what the
+            learner needs, or one that was trained on other data, other dimensions or other seeds.
     """
     from toolkit.training.run import Run  # a run needs experiments, and these need this module
 
@@ -29,6 +29,8 @@ def read_foundation(folder: str, config: RunConfig, normaliser: Normaliser) -> l
     there, here = run.config, config
     if find_model(there.model).kind != "representation":
         raise UserError(f"{folder} trained {there.model}, which is no representation.")
+    agent: Any = here.learner()
+    agent.check_foundation(f"{folder} trained {there.model}", find_model(there.model).load().parts)
     dims = (there.data.obs_dim, there.data.action_dim)
     if dims != (here.data.obs_dim, here.data.action_dim):
         raise UserError(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 import optax
 from jaxtyping import Array, Bool, Int
@@ -19,10 +21,12 @@ from toolkit.data.subsampling import split_episodes
 from toolkit.errors import UserError
 from toolkit.training.learner import AbstractLearner, Metrics
 from toolkit.training.optimise import gradient_step, start, when
+from toolkit.tsymmetry.autoencoders import Part
 from toolkit.tsymmetry.losses import TDMTerms, l1_penalty, published_terms, tdm_terms
 from toolkit.tsymmetry.tdm import TDM
 from toolkit.types import Key, Scalar
 
+Terms = TypeVar("Terms", bound=eqx.Module)
 Activation = Literal["relu", "silu", "tanh"]
 ACTIVATIONS = {"relu": jax.nn.relu, "silu": jax.nn.silu, "tanh": jnp.tanh}
 
@@ -40,8 +44,8 @@ class HeldOut(eqx.Module):
 class RepresentationState(eqx.Module):
     """The model in training, the best one by its loss on held-out episodes, and the optimiser."""
 
-    model: TDM
-    best: TDM
+    model: eqx.Module
+    best: eqx.Module
     opt_state: Any
     best_loss: Scalar
     validation_loss: Scalar  # at the last check
@@ -58,6 +62,9 @@ class RepresentationLearner(AbstractLearner):
     by the statistics of all episodes, which agents share.
     """
 
+    parts: ClassVar[frozenset[Part]] = frozenset()
+    """What this learner trains of what agents may build on."""
+
     activation: eqx.AbstractVar[Activation]
     batch_size: eqx.AbstractVar[int]
     learning_rate: eqx.AbstractVar[float]
@@ -68,8 +75,20 @@ class RepresentationLearner(AbstractLearner):
     patience: eqx.AbstractVar[int]
 
     @abstractmethod
-    def loss(self, model: TDM, batch: Transitions, started: Scalar) -> tuple[Scalar, Metrics]:
+    def network(self, dataset: Dataset, *, key: Key) -> eqx.Module:
+        """The untrained model."""
+
+    @abstractmethod
+    def loss(self, model: Any, batch: Any, started: Scalar) -> tuple[Scalar, Metrics]:
         """The loss of a batch, and its terms; `started` is 0 in pre-training, then 1."""
+
+    def views(self, batch: Transitions, *, key: Key) -> Any:
+        """What the loss is given of a batch: the batch itself, unless a learner adds noise."""
+        return batch
+
+    def measured(self, model: Any, rows: Transitions) -> Metrics:
+        """What is reported of a trained model, as means over transitions: the loss's terms."""
+        return self.loss(model, self.views(rows, key=_check_key()), jnp.ones(()))[1]
 
     def prepare(self, dataset: Dataset) -> HeldOut:
         """Draws rows with a recorded successor; terminal rows without one teach no dynamics.
@@ -101,12 +120,6 @@ class RepresentationLearner(AbstractLearner):
             )
         return HeldOut(sampler, validation)
 
-    def network(self, dataset: Dataset, *, key: Key) -> TDM:
-        """The untrained model."""
-        return TDM(
-            dataset.obs_dim, dataset.action_dim, activation=ACTIVATIONS[self.activation], key=key
-        )
-
     def init(self, dataset: Dataset, *, key: Key) -> RepresentationState:
         model = self.network(dataset, key=key)
         worst = jnp.asarray(jnp.finfo(jnp.float32).max)
@@ -126,7 +139,7 @@ class RepresentationLearner(AbstractLearner):
         *,
         key: Key,
     ) -> tuple[RepresentationState, Metrics]:
-        drawn, validation = batch
+        drawn, validation = self.views(batch[0], key=key), batch[1]
         metrics = jax.tree.map(jnp.zeros_like, self._shapes(state, drawn))
 
         def train(carry: tuple[RepresentationState, Metrics]) -> Any:
@@ -160,7 +173,7 @@ class RepresentationLearner(AbstractLearner):
 
     def _check(self, state: RepresentationState, validation: Transitions) -> RepresentationState:
         """The loss on held-out episodes; the model is kept if none was better."""
-        loss, _ = self.loss(state.model, validation, jnp.ones(()))
+        loss, _ = self.loss(state.model, self.views(validation, key=_check_key()), jnp.ones(()))
         better = loss < state.best_loss
 
         def choose(new: Any, old: Any) -> Any:
@@ -177,7 +190,7 @@ class RepresentationLearner(AbstractLearner):
     def _num_pretraining(self) -> int:
         return round(self.pretrain_share * self.num_updates)
 
-    def _shapes(self, state: RepresentationState, batch: Transitions) -> Any:
+    def _shapes(self, state: RepresentationState, batch: Any) -> Any:
         return eqx.filter_eval_shape(self.loss, state.model, batch, jnp.ones(()))[1]
 
     def _adam(self) -> optax.GradientTransformation:
@@ -194,6 +207,8 @@ class TDMLearner(RepresentationLearner):
 
     Source: arXiv:2306.04220 §3, App. A, Tables 2, 3 and 6.
     """
+
+    parts: ClassVar[frozenset[Part]] = frozenset({"encoder", "decoders", "forward", "reverse"})
 
     variant: Literal["paper", "published"] = "paper"
     """The paper's terms, or those of the code published with it."""
@@ -222,6 +237,11 @@ class TDMLearner(RepresentationLearner):
     patience: int = 8
     """Looks without a better model after which the training stops; 0 never stops."""
 
+    def network(self, dataset: Dataset, *, key: Key) -> TDM:
+        return TDM(
+            dataset.obs_dim, dataset.action_dim, activation=ACTIVATIONS[self.activation], key=key
+        )
+
     def loss(self, model: TDM, batch: Transitions, started: Scalar) -> tuple[Scalar, Metrics]:
         """Eq. 8 (13 where `enhanced`) with its weights."""
         terms = self.terms(model, batch)
@@ -235,15 +255,33 @@ class TDMLearner(RepresentationLearner):
         later = chain if published else chain + decoded + symmetry + penalty
         always = decoded + symmetry + penalty if published else jnp.zeros(())
         total = terms.reconstruction + always + started * later
-        return total, {"loss/total": total} | {
-            f"loss/{name}": value for name, value in vars(terms).items()
-        }
+        return total, {"loss/total": total} | named(terms)
 
     def terms(self, model: TDM, batch: Transitions) -> TDMTerms:
         """Each term's mean over a batch of transitions."""
-        one = published_terms if self.variant == "published" else tdm_terms
-        each = jax.vmap(lambda s, a, s2: one(model, s, a, s2))
-        return jax.tree.map(jnp.mean, each(batch.obs, batch.action, batch.next_obs))
+        return mean_terms(
+            published_terms if self.variant == "published" else tdm_terms, model, batch
+        )
+
+    def measured(self, model: TDM, rows: Transitions) -> Metrics:
+        """The paper's terms, also of the published variant, so that the two can be compared."""
+        return named(mean_terms(tdm_terms, model, rows))
+
+
+def mean_terms(terms: Callable[..., Terms], model: eqx.Module, batch: Transitions) -> Terms:
+    """The mean over a batch of what `terms(model, obs, action, next_obs)` gives of each row."""
+    each = jax.vmap(lambda s, a, s2: terms(model, s, a, s2))
+    return jax.tree.map(jnp.mean, each(batch.obs, batch.action, batch.next_obs))
+
+
+def named(terms: eqx.Module) -> Metrics:
+    """Every term under the name that metrics have for it."""
+    return {f"loss/{name}": value for name, value in vars(terms).items()}
+
+
+def _check_key() -> Key:
+    """The key of every check, so that no model is kept because its noise was lucky."""
+    return jr.key(0)
 
 
 def _some_rows(dataset: Dataset) -> Transitions:

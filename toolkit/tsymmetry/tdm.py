@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -11,26 +9,18 @@ import jax.random as jr
 from jaxtyping import Array, Float
 
 from toolkit.nn import MLP
+from toolkit.tsymmetry.autoencoders import (
+    DYNAMICS,
+    ENCODER,
+    AbstractForwardModel,
+    Activation,
+    Latent as Latent,
+    coder_networks,
+)
 from toolkit.types import Key
 
-#: Hidden widths of the encoder; the decoders have them in reverse (Table 3).
-ENCODER = (512, 256, 128)
-#: Hidden widths of the latent dynamics f and g ("4-layer", App. A).
-DYNAMICS = (512, 512, 512)
 
-
-class Latent(eqx.Module):
-    """z_s and z_a of one state and action."""
-
-    state: Float[Array, " obs"]
-    action: Float[Array, " action"]
-
-    def moved(self, rate: Float[Array, " obs"]) -> Latent:
-        """(z_s + ż_s, z_a): one environment step along a latent rate."""
-        return Latent(self.state + rate, self.action)
-
-
-class TDM(eqx.Module):
+class TDM(AbstractForwardModel):
     """Encoder φ, decoders ψ_s and ψ_a, forward ODE f and reverse ODE g, in a latent of equal size.
 
     φ encodes state and action together, so z_s depends on the action too. f is the latent rate
@@ -57,51 +47,17 @@ class TDM(eqx.Module):
         *,
         encoder_widths: tuple[int, ...] = ENCODER,
         dynamics_widths: tuple[int, ...] = DYNAMICS,
-        activation: Callable[[Array], Array] = jax.nn.relu,
+        activation: Activation = jax.nn.relu,
         key: Key,
     ):
-        both, back = obs_dim + action_dim, encoder_widths[::-1]
         keys = jr.split(key, 5)
-
-        def network(number: int, sizes: tuple[int, ...]) -> MLP:
-            return MLP(sizes, activation=activation, key=keys[number])
-
-        self.encoder = network(0, (both, *encoder_widths, both))
-        self.state_decoder = network(1, (obs_dim + 1, *back, obs_dim))
-        self.action_decoder = network(2, (action_dim, *back, action_dim))
-        self.forward = network(3, (both, *dynamics_widths, obs_dim))
-        self.reverse = network(4, (both, *dynamics_widths, obs_dim))
+        self.encoder, self.state_decoder, self.action_decoder = coder_networks(
+            obs_dim, action_dim, encoder_widths, activation, keys=keys[:3]
+        )
+        sizes = (obs_dim + action_dim, *dynamics_widths, obs_dim)
+        self.forward = MLP(sizes, activation=activation, key=keys[3])
+        self.reverse = MLP(sizes, activation=activation, key=keys[4])
         self.obs_dim = obs_dim
-
-    def encode(self, obs: Float[Array, " obs"], action: Float[Array, " action"]) -> Latent:
-        """(z_s, z_a) = φ(s, a)."""
-        both = self.encoder(jnp.concatenate([obs, action]))
-        return Latent(both[: self.obs_dim], both[self.obs_dim :])
-
-    def encode_with_rate(
-        self, obs: Float[Array, " obs"], action: Float[Array, " action"], rate: Float[Array, " obs"]
-    ) -> tuple[Latent, Float[Array, " obs"]]:
-        """φ(s, a), and by the chain rule ż_s = (∂φ_s/∂s)·ṡ, from one forward-mode pass.
-
-        The whole Jacobian is never built: its product with one known vector costs about as much
-        as a second encoding.
-        """
-        latent, latent_rate = jax.jvp(lambda s: self.encode(s, action), (obs,), (rate,))
-        return latent, latent_rate.state
-
-    def decode_state(
-        self, latent: Float[Array, " obs"], *, is_rate: bool = False
-    ) -> Float[Array, " obs"]:
-        """ψ_s(z_s, 0), a state; or ψ_s(ż_s, 1), its rate. The indicator δ says which."""
-        return self.state_decoder(jnp.append(latent, jnp.float32(is_rate)))
-
-    def decode_action(self, latent: Float[Array, " action"]) -> Float[Array, " action"]:
-        """ψ_a(z_a)."""
-        return self.action_decoder(latent)
-
-    def forward_rate(self, latent: Latent) -> Float[Array, " obs"]:
-        """f(z_s, z_a), the latent rate as time runs forwards."""
-        return self.forward(jnp.concatenate([latent.state, latent.action]))
 
     def reverse_rate(self, latent: Latent) -> Float[Array, " obs"]:
         """g(z_s′, z_a), the latent rate as time runs backwards."""
