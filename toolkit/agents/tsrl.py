@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -23,6 +23,7 @@ from toolkit.agents.td3 import (
     td_target,
 )
 from toolkit.data.dataset import Dataset
+from toolkit.data.normaliser import Normaliser
 from toolkit.data.samplers import Transitions
 from toolkit.data.tasks import family_name
 from toolkit.errors import UserError
@@ -30,7 +31,7 @@ from toolkit.nn import mean_square
 from toolkit.training.learner import Metrics
 from toolkit.training.optimise import gradient_step, start, when
 from toolkit.tsymmetry import TDM, Latent, symmetry_violation
-from toolkit.tsymmetry.learner import TDMLearner
+from toolkit.tsymmetry.learner import RepresentationLearner, TDMLearner
 from toolkit.types import Key, Scalar
 
 #: Rows over which the spread of z_s and the quantile of ℓ_Tsym are taken, at most.
@@ -67,6 +68,8 @@ class TSRL(AbstractOfflineAgent):
 
     Source: arXiv:2306.04220 §4, Algorithm 1, App. A.
     """
+
+    builds_on: ClassVar[type] = RepresentationLearner
 
     representation: str = ""
     """Folder of a run that trained a TDM on the same data; without it, one is trained first."""
@@ -150,8 +153,15 @@ class TSRL(AbstractOfflineAgent):
             jnp.zeros(dataset.obs_dim), zero, jnp.zeros((), jnp.int32),
         )  # fmt: skip
 
-    def build_on(self, state: TSRLState, model: TDM, dataset: Dataset) -> TSRLState:
+    def build_on(
+        self,
+        state: TSRLState,
+        model: TDM,
+        dataset: Dataset,
+        normaliser: Normaliser | None = None,
+    ) -> TSRLState:
         """The state with a trained model, and what that model says of the (normalised) data."""
+        del normaliser  # model, actor and critics share their units
         fitted = self.fitted_to(dataset)
         noise, threshold = latent_statistics(
             model, dataset, noise_share=fitted.noise_share, quantile=fitted.quantile

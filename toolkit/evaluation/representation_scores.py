@@ -8,7 +8,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
+from toolkit.agents.ensemble import Ensemble, observed, outcomes
 from toolkit.data.samplers import Transitions
 from toolkit.evaluation.scores import run_passport, spread, updates_per_second
 from toolkit.training.config import RunConfig
@@ -25,6 +27,9 @@ DEGENERATE = 0.5
 #: A latent is called collapsed if a coordinate of z_s varies less than this, in the units in
 #: which states have a standard deviation of 1.
 COLLAPSED = 0.01
+#: An ensemble is called overconfident if its elites' squared errors on held-out episodes are more
+#: than this many times the variances that they state.
+OVERCONFIDENT = 4.0
 
 
 def score_representation(run: Run, experiment: Experiment | None = None) -> dict[str, Any]:
@@ -70,7 +75,14 @@ def _measured(model: TDM, rows: Transitions) -> Any:
     )
 
 
-def measure(model: TDM, rows: Transitions) -> dict[str, float]:
+def measure(model: TDM | Ensemble, rows: Transitions) -> dict[str, float]:
+    """What can be said of a kept model from transitions, by its kind."""
+    if isinstance(model, Ensemble):
+        return {name: float(value) for name, value in measure_ensemble(model, rows).items()}
+    return measure_tdm(model, rows)
+
+
+def measure_tdm(model: TDM, rows: Transitions) -> dict[str, float]:
     """The terms of Eq. 8 and 13 as means over transitions, and what the monitors look at.
 
     `reverse_contradiction` is the mean of |f(z) + g(z′)|² at recorded next states over that of
@@ -87,8 +99,35 @@ def measure(model: TDM, rows: Transitions) -> dict[str, float]:
     }
 
 
+@eqx.filter_jit
+def measure_ensemble(model: Ensemble, rows: Transitions) -> dict[str, Float[Array, ""]]:
+    """How well the elites predict (s′ − s, r), as means over transitions and elites.
+
+    `…_error_share` is the squared error of the elites' mean prediction beside that of predicting
+    no change, for the state, or the mean reward. `squared_error_per_variance` is 1 where the
+    stated variances are right; `stated_std` and `disagreement` (the standard deviation of the
+    elites' means) are over the state, in its normalised units.
+    """
+    mean, log_var = outcomes(model.elites(), rows.obs, rows.action)
+    truth = observed(rows)
+    together = jnp.square(jnp.mean(mean, axis=0) - truth)
+    squared = jnp.square(mean - truth[None])
+    surprise = squared * jnp.exp(-log_var)
+    return {
+        "loss/likelihood": jnp.mean(surprise + log_var),
+        "loss/error": jnp.mean(squared),
+        "state_error_share": jnp.mean(together[:, :-1]) / jnp.mean(jnp.square(truth[:, :-1])),
+        "reward_error_share": jnp.mean(together[:, -1]) / jnp.maximum(jnp.var(rows.reward), 1e-12),
+        "squared_error_per_variance": jnp.mean(surprise),
+        "stated_std": jnp.mean(jnp.exp(0.5 * log_var[..., :-1])),
+        "disagreement": jnp.mean(jnp.std(mean[..., :-1], axis=0)),
+    }
+
+
 def warnings_of(metrics: dict[str, Any], config: RunConfig) -> list[str]:
     """What the monitors have to say, in sentences; nothing where all is well."""
+    if "squared_error_per_variance" in metrics:
+        return _warnings_of_ensemble(metrics)
     found = []
     if max(metrics["reverse_contradiction"]["per_seed"]) > DEGENERATE:
         found.append(
@@ -98,3 +137,13 @@ def warnings_of(metrics: dict[str, Any], config: RunConfig) -> list[str]:
     if min(metrics["smallest_latent_std"]["per_seed"]) < COLLAPSED:
         found.append("A coordinate of the latent state is all but constant: it has collapsed.")
     return found
+
+
+def _warnings_of_ensemble(metrics: dict[str, Any]) -> list[str]:
+    ratio = max(metrics["squared_error_per_variance"]["per_seed"])
+    if ratio <= OVERCONFIDENT:
+        return []
+    return [
+        f"On held-out episodes the squared errors are {ratio:.3g} times the stated variances, so "
+        "penalties from them are too small."
+    ]

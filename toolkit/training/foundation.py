@@ -20,8 +20,8 @@ def read_foundation(folder: str, config: RunConfig, normaliser: Normaliser) -> l
     """The model that the run in `folder` has for each seed of `config`, in the order of its seeds.
 
     Raises:
-        UserError: the folder holds no finished run of a representation, or one that was trained
-            on other data, other dimensions or other seeds.
+        UserError: the folder holds no finished run of a representation, or one that the agent
+            cannot build on, or that was trained on other data, other dimensions or other seeds.
     """
     from toolkit.training.run import Run  # a run needs experiments, and these need this module
 
@@ -29,6 +29,9 @@ def read_foundation(folder: str, config: RunConfig, normaliser: Normaliser) -> l
     there, here = run.config, config
     if find_model(there.model).kind != "representation":
         raise UserError(f"{folder} trained {there.model}, which is no representation.")
+    wanted = getattr(find_model(here.model).load(), "builds_on", object)
+    if not isinstance(there.learner(), wanted):
+        raise UserError(f"{folder} trained {there.model}, on which {here.model} cannot build.")
     dims = (there.data.obs_dim, there.data.action_dim)
     if dims != (here.data.obs_dim, here.data.action_dim):
         raise UserError(
@@ -55,10 +58,21 @@ def read_foundation(folder: str, config: RunConfig, normaliser: Normaliser) -> l
     return [select_seed(states, there.seeds.index(seed)).best for seed in here.seeds]
 
 
-def build_on(learner: Any, states: Any, models: list[Any], dataset: Any) -> Any:
-    """The states of all seeds, each on its own trained model."""
+def build_on(
+    learner: Any,
+    states: Any,
+    models: list[Any],
+    dataset: Any,
+    normaliser: Normaliser | None = None,
+) -> Any:
+    """The states of all seeds, each on its own trained model.
+
+    `normaliser` is how the states of `dataset` were normalised, if they were; an agent whose
+    model is to speak of raw states keeps it.
+    """
     built = [
-        learner.build_on(select_seed(states, at), model, dataset) for at, model in enumerate(models)
+        learner.build_on(select_seed(states, at), model, dataset, normaliser)
+        for at, model in enumerate(models)
     ]
     arrays, static = zip(*(eqx.partition(state, eqx.is_array) for state in built), strict=True)
     return eqx.combine(jax.tree.map(lambda *leaves: jnp.stack(leaves), *arrays), static[0])
