@@ -72,6 +72,11 @@ MODELS: dict[str, Entry] = {
         "autoencoder that finds two views alike (arXiv:2011.10566), a baseline of the TDM",
         "representation",
     ),
+    "dynamics-ensemble": Entry(
+        "toolkit.agents.ensemble:EnsembleLearner",
+        "probabilistic ensemble of one-step models, on which MOPO builds (arXiv:2005.13239)",
+        "representation",
+    ),
     "tsrl": Entry(
         "toolkit.agents.tsrl:TSRL",
         "offline RL in the latent of a TDM (arXiv:2306.04220)",
@@ -83,6 +88,11 @@ MODELS: dict[str, Entry] = {
     ),
     "iql": Entry("toolkit.agents.iql:IQL", "implicit Q-learning (arXiv:2110.06169)", "agent"),
     "cql": Entry("toolkit.agents.cql:CQL", "conservative Q-learning (arXiv:2006.04779)", "agent"),
+    "mopo": Entry(
+        "toolkit.agents.mopo:MOPO",
+        "SAC on penalised rollouts of a model ensemble (arXiv:2005.13239)",
+        "agent",
+    ),
     "sac": Entry(
         "toolkit.agents.sac:SAC",
         "soft actor-critic, learning online in an environment (arXiv:1812.05905)",

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from toolkit.data.samplers import Transitions
 from toolkit.errors import UserError
@@ -41,12 +41,19 @@ class Replay(eqx.Module):
 
     def add(self, batch: Transitions) -> Replay:
         """The replay with a batch more; the capacity is a multiple of the batch's size."""
-        reward, terminal = batch.reward[:, None], batch.terminal[:, None].astype(jnp.float32)
-        new = jnp.concatenate([batch.obs, batch.action, batch.next_obs, reward, terminal], axis=1)
+        new = _as_rows(batch)
         rows = lax.dynamic_update_slice(
             self.rows, new, (self.count % self.capacity, jnp.zeros((), jnp.int32))
         )
         return Replay(rows, self.count + len(new), self.obs_dim)
+
+    def add_some(self, batch: Transitions, kept: Bool[Array, " batch"]) -> Replay:
+        """The replay with those of a batch that are `kept`; at most `capacity` of them."""
+        new = _as_rows(batch)
+        at = (self.count + jnp.cumsum(kept, dtype=jnp.int32) - 1) % self.capacity
+        at = jnp.where(kept, at, self.capacity)
+        rows = self.rows.at[at].set(new, mode="drop")
+        return Replay(rows, self.count + jnp.sum(kept, dtype=jnp.int32), self.obs_dim)
 
     def sample(self, batch_size: int, *, key: Key) -> Transitions:
         """`batch_size` transitions, uniform with replacement."""
@@ -56,3 +63,8 @@ class Replay(eqx.Module):
         return Transitions(
             rows[:, :n], rows[:, n : -n - 2], rows[:, -2], rows[:, -n - 2 : -2], rows[:, -1] > 0.5
         )
+
+
+def _as_rows(batch: Transitions) -> Float[Array, "batch width"]:
+    reward, terminal = batch.reward[:, None], batch.terminal[:, None].astype(jnp.float32)
+    return jnp.concatenate([batch.obs, batch.action, batch.next_obs, reward, terminal], axis=1)

@@ -23,6 +23,7 @@ from toolkit.agents.td3 import (
     td_target,
 )
 from toolkit.data.dataset import Dataset
+from toolkit.data.normaliser import Normaliser
 from toolkit.data.samplers import Transitions
 from toolkit.data.tasks import family_name
 from toolkit.errors import UserError
@@ -168,11 +169,18 @@ class TSRL(AbstractOfflineAgent):
             jnp.zeros(dataset.obs_dim), zero, jnp.zeros((), jnp.int32),
         )  # fmt: skip
 
-    def build_on(self, state: TSRLState, model: AbstractAutoencoder, dataset: Dataset) -> TSRLState:
+    def build_on(
+        self,
+        state: TSRLState,
+        model: AbstractAutoencoder,
+        dataset: Dataset,
+        normaliser: Normaliser | None = None,
+    ) -> TSRLState:
         """The state with a trained model, and what that model says of the (normalised) data.
 
         Of a model whose dynamics are not asked, only the encoder and the decoders are kept.
         """
+        del normaliser  # model, actor and critics share their units
         if not self.needs_dynamics:
             coders = lambda m: (m.encoder, m.state_decoder, m.action_decoder)
             return replace(state, model=eqx.tree_at(coders, state.model, coders(model)))

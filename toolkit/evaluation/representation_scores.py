@@ -18,7 +18,7 @@ from toolkit.training.learner import Metrics
 from toolkit.training.loop import select_seed
 from toolkit.training.run import Run, provenance, write_json
 from toolkit.tsymmetry import TDM, AbstractAutoencoder, AbstractForwardModel
-from toolkit.tsymmetry.learner import RepresentationLearner, TDMLearner
+from toolkit.tsymmetry.learner import HeldOutLearner, TDMLearner
 from toolkit.types import Scalar
 
 RULE = "best model by its loss on held-out episodes"
@@ -29,6 +29,9 @@ DEGENERATE = 0.5
 #: A latent is called collapsed if a coordinate of z_s varies less than this, in the units in
 #: which states have a standard deviation of 1.
 COLLAPSED = 0.01
+#: An ensemble is called overconfident if its elites' squared errors on held-out episodes are more
+#: than this many times the variances that they state.
+OVERCONFIDENT = 4.0
 
 
 def score_representation(run: Run, experiment: Experiment | None = None) -> dict[str, Any]:
@@ -62,7 +65,7 @@ def score_representation(run: Run, experiment: Experiment | None = None) -> dict
 
 
 @eqx.filter_jit
-def _measured(learner: RepresentationLearner, model: eqx.Module, rows: Transitions) -> Metrics:
+def _measured(learner: HeldOutLearner, model: eqx.Module, rows: Transitions) -> Metrics:
     found = learner.measured(model, rows)
     if isinstance(model, AbstractAutoencoder):
         latent = jax.vmap(model.encode)(rows.obs, rows.action)
@@ -77,7 +80,7 @@ def _measured(learner: RepresentationLearner, model: eqx.Module, rows: Transitio
 
 
 def measure(
-    model: eqx.Module, rows: Transitions, learner: RepresentationLearner | None = None
+    model: eqx.Module, rows: Transitions, learner: HeldOutLearner | None = None
 ) -> dict[str, float]:
     """The terms that `learner` trained, as means over transitions, and what the monitors look at.
 
@@ -99,6 +102,8 @@ def _mean_norm2(x: Float[Array, "batch size"]) -> Scalar:
 
 def warnings_of(metrics: dict[str, Any], config: RunConfig) -> list[str]:
     """What the monitors have to say, in sentences; nothing where all is well."""
+    if "squared_error_per_variance" in metrics:
+        return _warnings_of_ensemble(metrics)
     found = []
     contradiction = metrics.get("reverse_contradiction")
     if contradiction and max(contradiction["per_seed"]) > DEGENERATE:
@@ -111,3 +116,13 @@ def warnings_of(metrics: dict[str, Any], config: RunConfig) -> list[str]:
     if spread_of_latent and min(spread_of_latent["per_seed"]) < COLLAPSED:
         found.append("A coordinate of the latent state is all but constant: it has collapsed.")
     return found
+
+
+def _warnings_of_ensemble(metrics: dict[str, Any]) -> list[str]:
+    ratio = max(metrics["squared_error_per_variance"]["per_seed"])
+    if ratio <= OVERCONFIDENT:
+        return []
+    return [
+        f"On held-out episodes the squared errors are {ratio:.3g} times the stated variances, so "
+        "penalties from them are too small."
+    ]

@@ -47,7 +47,7 @@ class Experiment(eqx.Module):
         if not folder:
             return states
         models = read_foundation(folder, self.config, self.normaliser)
-        return build_on(self.learner, states, models, self.train)
+        return build_on(self.learner, states, models, self.train, self.normaliser)
 
 
 def prepare(

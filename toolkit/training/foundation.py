@@ -57,10 +57,21 @@ def read_foundation(folder: str, config: RunConfig, normaliser: Normaliser) -> l
     return [select_seed(states, there.seeds.index(seed)).best for seed in here.seeds]
 
 
-def build_on(learner: Any, states: Any, models: list[Any], dataset: Any) -> Any:
-    """The states of all seeds, each on its own trained model."""
+def build_on(
+    learner: Any,
+    states: Any,
+    models: list[Any],
+    dataset: Any,
+    normaliser: Normaliser | None = None,
+) -> Any:
+    """The states of all seeds, each on its own trained model.
+
+    `normaliser` is how the states of `dataset` were normalised, if they were; an agent whose
+    model is to speak of raw states keeps it.
+    """
     built = [
-        learner.build_on(select_seed(states, at), model, dataset) for at, model in enumerate(models)
+        learner.build_on(select_seed(states, at), model, dataset, normaliser)
+        for at, model in enumerate(models)
     ]
     arrays, static = zip(*(eqx.partition(state, eqx.is_array) for state in built), strict=True)
     return eqx.combine(jax.tree.map(lambda *leaves: jnp.stack(leaves), *arrays), static[0])

@@ -22,8 +22,8 @@ DYNAMICS = (512, 512, 512)
 PROJECTOR = (128, 128)
 PREDICTOR = (64, 128)
 
-#: What agents may find trained in a representation: φ, ψ_s with ψ_a, f, g.
-Part = Literal["encoder", "decoders", "forward", "reverse"]
+#: What agents may find trained in what they build on: φ, ψ_s with ψ_a, f, g; one-step models.
+Part = Literal["encoder", "decoders", "forward", "reverse", "ensemble"]
 
 Activation = Callable[[Array], Array]
 

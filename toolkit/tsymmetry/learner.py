@@ -1,4 +1,4 @@
-"""How representations are fitted: held-out episodes say when to stop, and which model is kept."""
+"""How models that agents build on are fitted: held-out episodes say when to stop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import optax
-from jaxtyping import Array, Bool, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from toolkit.data.dataset import Dataset
 from toolkit.data.samplers import Transitions, TransitionSampler, transitions_at
@@ -41,46 +41,60 @@ class HeldOut(eqx.Module):
     validation: Transitions | None
 
 
-class RepresentationState(eqx.Module):
-    """The model in training, the best one by its loss on held-out episodes, and the optimiser."""
+class HeldOutState(eqx.Module):
+    """The model in training, the best one by its error on held-out episodes, and the optimiser.
 
-    model: eqx.Module
-    best: eqx.Module
+    Shapes: `best_loss` is `pieces`, one error per piece of the model that is judged by itself.
+    """
+
+    model: Any
+    best: Any
     opt_state: Any
-    best_loss: Scalar
-    validation_loss: Scalar  # at the last check
+    best_loss: Float[Array, "*pieces"]
+    validation_loss: Scalar  # at the last check, mean over the pieces
     checks_since_best: Int[Array, ""]
     update_count: Int[Array, ""]
 
 
-class RepresentationLearner(AbstractLearner):
-    """Adam on a loss of transitions, stopped by the loss on held-out episodes.
+class HeldOutLearner(AbstractLearner):
+    """Adam on a loss of transitions, stopped by the error on held-out episodes.
 
-    The first `pretrain_share` of the run trains a part of the loss. After it, the model is checked
-    every `check_every` updates on episodes that it is not trained on; the best one is kept, and
-    after `patience` checks without a better one nothing changes any more. States are normalised
-    by the statistics of all episodes, which agents share.
+    The model is checked every `check_every` updates on episodes that it is not trained on; the
+    best one is kept, and after `patience` checks without a better one nothing changes any more.
+    States are normalised by the statistics of all episodes, which agents share.
+
+    A model may consist of pieces that are judged one by one, such as the members of an ensemble:
+    every array of it then leads with the axes `pieces`, and the best of each is kept.
     """
 
     parts: ClassVar[frozenset[Part]] = frozenset()
     """What this learner trains of what agents may build on."""
 
-    activation: eqx.AbstractVar[Activation]
     batch_size: eqx.AbstractVar[int]
     learning_rate: eqx.AbstractVar[float]
     num_updates: eqx.AbstractVar[int]
-    pretrain_share: eqx.AbstractVar[float]
     validation_share: eqx.AbstractVar[float]
-    check_every: eqx.AbstractVar[int]
+    check_every: eqx.AbstractVar[Any]  # an integer, once fitted to data
     patience: eqx.AbstractVar[int]
 
     @abstractmethod
-    def network(self, dataset: Dataset, *, key: Key) -> eqx.Module:
+    @abstractmethod
+    def network(self, dataset: Dataset, *, key: Key) -> Any:
         """The untrained model."""
 
     @abstractmethod
     def loss(self, model: Any, batch: Any, started: Scalar) -> tuple[Scalar, Metrics]:
         """The loss of a batch, and its terms; `started` is 0 in pre-training, then 1."""
+
+    @property
+    def pieces(self) -> tuple[int, ...]:
+        """The axes along which pieces of the model are judged one by one; none if it is one."""
+        return ()
+
+    @property
+    def num_pretraining(self) -> int:
+        """Updates before the first check."""
+        return 0
 
     def views(self, batch: Transitions, *, key: Key) -> Any:
         """What the loss is given of a batch: the batch itself, unless a learner adds noise."""
@@ -89,6 +103,20 @@ class RepresentationLearner(AbstractLearner):
     def measured(self, model: Any, rows: Transitions) -> Metrics:
         """What is reported of a trained model, as means over transitions: the loss's terms."""
         return self.loss(model, self.views(rows, key=_check_key()), jnp.ones(()))[1]
+
+    def held_out_error(self, model: Any, validation: Transitions) -> Float[Array, "*pieces"]:
+        """What decides which model is kept, and when to stop."""
+        return self.loss(model, self.views(validation, key=_check_key()), jnp.ones(()))[0]
+
+    def is_better(
+        self, error: Float[Array, "*pieces"], best: Float[Array, "*pieces"]
+    ) -> Bool[Array, "*pieces"]:
+        """Whether an error improves enough on the best one so far."""
+        return error < best
+
+    def arranged(self, best: Any, best_loss: Float[Array, "*pieces"]) -> Any:
+        """The best model after a check, with whatever it is to know of its pieces' errors."""
+        return best
 
     def prepare(self, dataset: Dataset) -> HeldOut:
         """Draws rows with a recorded successor; terminal rows without one teach no dynamics.
@@ -99,10 +127,9 @@ class RepresentationLearner(AbstractLearner):
         """
         if self.batch_size < 1:
             raise UserError(f"`batch_size` must be at least 1, got {self.batch_size}.")
-        for name in ("pretrain_share", "validation_share"):
-            value = getattr(self, name)
-            if not 0 <= value < 1:
-                raise UserError(f"`{name}` must lie in 0..1, below 1, got {value}.")
+        if self.check_every is not None and self.check_every < 1:
+            raise UserError(f"`check_every` must be at least 1, got {self.check_every}.")
+        check_share("validation_share", self.validation_share)
         validation = None
         if self.validation_share:
             if dataset.num_episodes < 2:
@@ -120,31 +147,29 @@ class RepresentationLearner(AbstractLearner):
             )
         return HeldOut(sampler, validation)
 
-    def init(self, dataset: Dataset, *, key: Key) -> RepresentationState:
+    def init(self, dataset: Dataset, *, key: Key) -> HeldOutState:
         model = self.network(dataset, key=key)
-        worst = jnp.asarray(jnp.finfo(jnp.float32).max)
+        worst = jnp.full(self.pieces, jnp.finfo(jnp.float32).max)
         zero, count = jnp.zeros(()), jnp.zeros((), jnp.int32)
         best = jax.tree.map(lambda x: x.copy() if eqx.is_array(x) else x, model)
-        return RepresentationState(
-            model, best, start(self._adam(), model), worst, zero, count, count
-        )
+        return HeldOutState(model, best, start(self._adam(), model), worst, zero, count, count)
 
     def sample(self, sampler: HeldOut, *, key: Key) -> tuple[Transitions, Transitions | None]:
         return sampler.train.sample(self.batch_size, key=key), sampler.validation
 
     def update(
         self,
-        state: RepresentationState,
+        state: HeldOutState,
         batch: tuple[Transitions, Transitions | None],
         *,
         key: Key,
-    ) -> tuple[RepresentationState, Metrics]:
+    ) -> tuple[HeldOutState, Metrics]:
         drawn, validation = self.views(batch[0], key=key), batch[1]
         metrics = jax.tree.map(jnp.zeros_like, self._shapes(state, drawn))
 
-        def train(carry: tuple[RepresentationState, Metrics]) -> Any:
+        def train(carry: tuple[HeldOutState, Metrics]) -> Any:
             state, _ = carry
-            started = (state.update_count >= self._num_pretraining()).astype(jnp.float32)
+            started = (state.update_count >= self.num_pretraining).astype(jnp.float32)
             (_, metrics), grads = eqx.filter_value_and_grad(self.loss, has_aux=True)(
                 state.model, drawn, started
             )
@@ -159,42 +184,59 @@ class RepresentationLearner(AbstractLearner):
         state = when(due, lambda state: self._check(state, validation), state)
         return state, metrics | {"loss/held_out": state.validation_loss}
 
-    def stopped(self, state: RepresentationState) -> Bool[Array, ""]:
+    def stopped(self, state: HeldOutState) -> Bool[Array, ""]:
         """Whether held-out episodes have stopped the training."""
         if not (self.patience and self.validation_share):
             return jnp.zeros((), bool)
         return state.checks_since_best >= self.patience
 
-    def _check_is_due(self, state: RepresentationState) -> Bool[Array, ""]:
+    def _check_is_due(self, state: HeldOutState) -> Bool[Array, ""]:
         """At the end of pre-training, every few updates after it, and at the very end."""
-        since = state.update_count - self._num_pretraining()
+        since = state.update_count - self.num_pretraining
         regular = (since >= 0) & (since % self.check_every == 0)
         return regular | (state.update_count == self.num_updates)
 
-    def _check(self, state: RepresentationState, validation: Transitions) -> RepresentationState:
-        """The loss on held-out episodes; the model is kept if none was better."""
-        loss, _ = self.loss(state.model, self.views(validation, key=_check_key()), jnp.ones(()))
-        better = loss < state.best_loss
+    def _check(self, state: HeldOutState, validation: Transitions) -> HeldOutState:
+        """The error on held-out episodes; what is better than all before it is kept."""
+        error = self.held_out_error(state.model, validation)
+        better = self.is_better(error, state.best_loss)
 
         def choose(new: Any, old: Any) -> Any:
-            return jnp.where(better, new, old) if eqx.is_array(new) else new
+            if not eqx.is_array(new):
+                return new
+            return jnp.where(
+                better.reshape(better.shape + (1,) * (new.ndim - better.ndim)), new, old
+            )
 
+        best_loss = choose(error, state.best_loss)
         return replace(
             state,
-            best=jax.tree.map(choose, state.model, state.best),
-            best_loss=choose(loss, state.best_loss),
-            validation_loss=loss,
-            checks_since_best=jnp.where(better, 0, state.checks_since_best + 1),
+            best=self.arranged(jax.tree.map(choose, state.model, state.best), best_loss),
+            best_loss=best_loss,
+            validation_loss=jnp.mean(error),
+            checks_since_best=jnp.where(jnp.any(better), 0, state.checks_since_best + 1),
         )
 
-    def _num_pretraining(self) -> int:
-        return round(self.pretrain_share * self.num_updates)
-
-    def _shapes(self, state: RepresentationState, batch: Any) -> Any:
+    def _shapes(self, state: HeldOutState, batch: Any) -> Any:
         return eqx.filter_eval_shape(self.loss, state.model, batch, jnp.ones(()))[1]
 
     def _adam(self) -> optax.GradientTransformation:
         return optax.adam(self.learning_rate)
+
+
+class RepresentationLearner(HeldOutLearner):
+    """A TDM, or a part of one: the first `pretrain_share` of the run trains a part of the loss."""
+
+    activation: eqx.AbstractVar[Activation]
+    pretrain_share: eqx.AbstractVar[float]
+
+    @property
+    def num_pretraining(self) -> int:
+        return round(self.pretrain_share * self.num_updates)
+
+    def prepare(self, dataset: Dataset) -> HeldOut:
+        check_share("pretrain_share", self.pretrain_share)
+        return super().prepare(dataset)
 
 
 class TDMLearner(RepresentationLearner):
@@ -282,6 +324,12 @@ def named(terms: eqx.Module) -> Metrics:
 def _check_key() -> Key:
     """The key of every check, so that no model is kept because its noise was lucky."""
     return jr.key(0)
+
+
+def check_share(name: str, value: float) -> None:
+    """Refuse what is no share below the whole."""
+    if not 0 <= value < 1:
+        raise UserError(f"`{name}` must lie in 0..1, below 1, got {value}.")
 
 
 def _some_rows(dataset: Dataset) -> Transitions:
