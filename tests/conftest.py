@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
+import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +14,13 @@ import pytest
 from jaxtyping import install_import_hook
 
 install_import_hook("toolkit", "beartype.beartype")
+
+# A program is compiled once per run of the tests: notebooks, their students' copies, commands and
+# the browser's kernels repeat each other's.
+compiled = tempfile.mkdtemp(prefix="toolkit-tests-")
+atexit.register(shutil.rmtree, compiled, ignore_errors=True)
+os.environ["JAX_COMPILATION_CACHE_DIR"] = compiled
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
 
 import jax  # noqa: E402
 import jax.random as jr  # noqa: E402

@@ -52,17 +52,17 @@ class Train(Generic[Learner]):
             raise UserError(
                 f"`checkpoint_seconds` must not be negative, got {self.checkpoint_seconds}."
             )
-        if self.evaluate_every % self.chunk_updates:
-            raise UserError(
-                f"`evaluate_every` must be a multiple of `chunk_updates` ({self.chunk_updates}), "
-                f"got {self.evaluate_every}."
-            )
         model = model_name(type(self.learner))
         settings: Any = {
             "seeds": parse_seeds(self.seeds), "chunk_updates": self.chunk_updates, "env": self.env,
         }  # fmt: skip
         out = self.out or default_folder(model, self.data)
         prepare(model, self.learner, self.data, **settings)  # what is wrong shows before all else
+        if self.evaluate_every % self.chunk_updates:
+            raise UserError(
+                f"`evaluate_every` must be a multiple of `chunk_updates` ({self.chunk_updates}), "
+                f"got {self.evaluate_every}."
+            )
         if Run.exists(out) and not self.resume:
             raise already_there(out)
         learner = self._with_foundation(self.learner, out)
