@@ -45,6 +45,20 @@ def test_only_filled_rows_are_drawn_then_the_oldest_are_overwritten(getkey):
     assert set(np.asarray(sample(replay, getkey()).obs[:, 0])) == set(range(4, 12))
 
 
+def test_of_a_batch_only_what_is_kept_is_added_and_the_oldest_go_first(getkey):
+    replay = Replay.empty(6, 2, 1)
+    some = eqx.filter_jit(lambda replay, batch, kept: replay.add_some(batch, kept))
+    replay = some(replay, numbered(1, 4), jnp.array([True, False, True, False]))
+    assert int(replay.count) == 2
+    assert set(np.asarray(sample(replay, getkey()).obs[:, 0])) == {1, 3}
+    replay = some(replay, numbered(11, 5), jnp.array([False, True, True, True, True]))
+    np.testing.assert_array_equal(replay.rows[:, 0], [1, 3, 12, 13, 14, 15])
+    replay = some(replay, numbered(21, 3), jnp.array([True, True, True]))
+    np.testing.assert_array_equal(replay.rows[:, 0], [21, 22, 23, 13, 14, 15])
+    np.testing.assert_array_equal(replay.rows[:, 2], -replay.rows[:, -2] / 64)
+    assert int(replay.count) == 9
+
+
 def test_no_room_is_refused():
     with pytest.raises(UserError, match="`replay_capacity` must be at least 1, got 0"):
         Replay.empty(0, 2, 1)

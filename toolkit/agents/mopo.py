@@ -162,34 +162,34 @@ class MOPO(AbstractOfflineAgent):
         """Raises:
         UserError: as for other agents, or a setting is out of range or still left to the data.
         """
-        check_is_fitted(self, "horizon", "penalty_weight", "ending")
+        horizon, penalty_weight, ending = self._settled()
         for name in ("horizon", "rollout_every"):
             if getattr(self, name) < 1:
                 raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
-        if not self.penalty_weight >= 0:
-            raise UserError(f"`penalty_weight` must not be negative, got {self.penalty_weight}.")
+        if not penalty_weight >= 0:
+            raise UserError(f"`penalty_weight` must not be negative, got {penalty_weight}.")
         check_share("real_share", self.real_share)
         rounds = -(-self.num_updates // self.rollout_every)
-        if rounds * self.num_rollouts * self.horizon >= 2**31:
+        if rounds * self.num_rollouts * horizon >= 2**31:
             raise UserError(
-                f"{rounds:,} refreshes of {self.num_rollouts:,} rollouts of {self.horizon} steps "
+                f"{rounds:,} refreshes of {self.num_rollouts:,} rollouts of {horizon} steps "
                 "are more transitions than can be counted (2³¹); a larger `rollout_every` or "
                 "fewer `num_rollouts` helps."
             )
-        if self.ending in FAMILIES and FAMILIES[self.ending].obs_dim != dataset.obs_dim:
+        if ending in FAMILIES and FAMILIES[ending].obs_dim != dataset.obs_dim:
             raise UserError(
-                f"`ending` is {self.ending}, which has {FAMILIES[self.ending].obs_dim} "
+                f"`ending` is {ending}, which has {FAMILIES[ending].obs_dim} "
                 f"observation dimensions, but {dataset.source.name!r} has {dataset.obs_dim}."
             )
         return super().prepare(dataset)
 
     def init(self, dataset: Dataset, *, key: Key) -> MOPOState:
         """The state before the first update, with an untrained model: see `build_on`."""
-        check_is_fitted(self, "horizon")
+        horizon, _, _ = self._settled()
         learner_key, model_key = jr.split(key)
         obs_dim, action_dim = dataset.obs_dim, dataset.action_dim
-        spec = EnvSpec("model", obs_dim, action_dim, self.horizon)
-        capacity = self.keep_rounds * self.num_rollouts * self.horizon
+        spec = EnvSpec("model", obs_dim, action_dim, horizon)
+        capacity = self.keep_rounds * self.num_rollouts * horizon
         return MOPOState(
             self._soft(action_dim).init(spec, key=learner_key),
             Replay.empty(capacity, obs_dim, action_dim),
@@ -253,17 +253,28 @@ class MOPO(AbstractOfflineAgent):
         self, state: MOPOState, buffer: Replay, data: TransitionSampler, *, key: Key
     ) -> tuple[Replay, Metrics]:
         """The buffer with another round of rollouts, and what can be said of that round."""
-        assert self.horizon is not None and self.penalty_weight is not None and self.ending
+        horizon, penalty_weight, ending = self._settled()
         start_key, rollout_key = jr.split(key)
         starts = data.sample(self.num_rollouts, key=start_key).obs
         made, kept, penalty = rollouts(
-            state.model, state.learner.actor, starts, state.normaliser, horizon=self.horizon,
-            penalty_weight=self.penalty_weight, ending=self.ending, key=rollout_key,
+            state.model, state.learner.actor, starts, state.normaliser, horizon=horizon,
+            penalty_weight=penalty_weight, ending=ending, key=rollout_key,
         )  # fmt: skip
         weight = kept.astype(jnp.float32) / jnp.sum(kept.astype(jnp.float32))
         ended = jnp.sum((kept & made.terminal).astype(jnp.float32)) / self.num_rollouts
         values = (jnp.sum(weight * made.reward), jnp.sum(weight * penalty), ended)
         return buffer.add_some(made, kept), dict(zip(ROLLOUT_METRICS, values, strict=True))
+
+    def _settled(self) -> tuple[int, float, Ending]:
+        """What `fitted_to` fills in: horizon, λ, and whose falls end a rollout.
+
+        Raises:
+            UserError: it was not called, and one of them was left open.
+        """
+        check_is_fitted(self, "horizon", "penalty_weight", "ending")
+        assert self.horizon is not None and self.penalty_weight is not None
+        assert self.ending is not None
+        return self.horizon, self.penalty_weight, self.ending
 
     def _soft(self, action_dim: int) -> SAC:
         """The soft actor-critic that learns from the batches."""

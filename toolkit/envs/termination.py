@@ -22,7 +22,7 @@ def has_fallen(robot: str, obs: Float[Array, "*leading obs"]) -> Bool[Array, "*l
     to ±10 there, so that hopper's limit on them shows in the simulator alone.
     """
     body = ROBOTS[robot]
-    if body.height is None:
+    if body.height is None or body.angle is None:
         return jnp.zeros(obs.shape[:-1], bool)
     low, high = body.height
     height, angle = obs[..., _HEIGHT], obs[..., _ANGLE]
