@@ -315,7 +315,7 @@ def test_what_is_said_of_a_fitted_ensemble(linear):
         fresh.observations, fresh.actions, fresh.rewards, fresh.next_observations, fresh.terminal
     )
     best = one(state.best, 0)
-    found = measure(best, rows)
+    found = measure(best, rows, EnsembleLearner())
     assert found["squared_error_per_variance"] == pytest.approx(1.0, abs=0.25)
     change = np.asarray(fresh.next_observations - fresh.observations)
     noise_share = np.square(STD[:2]).mean() / np.square(change).mean()
@@ -329,6 +329,6 @@ def test_what_is_said_of_a_fitted_ensemble(linear):
     sure = eqx.tree_at(
         lambda e: (e.members.lowest, e.members.highest), best, replace_fn=lambda x: x * 0 - 8.0
     )
-    surer = measure(sure, rows)
+    surer = measure(sure, rows, EnsembleLearner())
     assert surer["squared_error_per_variance"] > 4
     assert "times the stated variances" in said_of(surer)[0]

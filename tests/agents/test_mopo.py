@@ -276,18 +276,21 @@ def test_an_ensemble_of_another_size_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("model", "learner", "there"),
+    ("model", "learner", "there", "reason"),
     [
-        ("mopo", AGENT, ("tdm", TDMLearner(batch_size=8))),
-        ("tsrl", TSRL(batch_size=8), ("dynamics-ensemble", EnsembleLearner(batch_size=8))),
+        ("mopo", AGENT, ("tdm", TDMLearner(batch_size=8)), "on which MOPO cannot build"),
+        (
+            "tsrl", TSRL(batch_size=8), ("dynamics-ensemble", EnsembleLearner(batch_size=8)),
+            "which has no encoder of states and actions",
+        ),
     ],
-)
-def test_agents_do_not_build_on_what_is_not_for_them(tmp_path, model, learner, there):
+)  # fmt: skip
+def test_agents_do_not_build_on_what_is_not_for_them(tmp_path, model, learner, there, reason):
     data = dataset()
     with unchecked():
         here = prepare(model, learner, "mine", dataset=data)
         run = Run.create(tmp_path / "run", prepare(there[0], there[1], "mine", dataset=data).config)
-    with pytest.raises(UserError, match=f"trained {there[0]}, on which {model} cannot build"):
+    with pytest.raises(UserError, match=f"trained {there[0]}, {reason}"):
         read_foundation(str(run.folder), here.config, here.normaliser)
 
 

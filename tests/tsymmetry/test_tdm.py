@@ -9,6 +9,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
+from tests.tsymmetry.by_hand import ByHand, norm2
 from toolkit import tsymmetry
 from toolkit.nn import num_parameters
 from toolkit.tsymmetry import TDM, Latent
@@ -29,48 +30,6 @@ def model():
 def row():
     keys = jr.split(jr.key(1), 3)
     return jr.normal(keys[0], (OBS,)), jr.normal(keys[1], (ACTION,)), jr.normal(keys[2], (OBS,))
-
-
-def numpy_network(network, x):
-    """The same network in double precision."""
-    for at, layer in enumerate(network.layers):
-        x = x @ np.asarray(layer.weight, float) + np.asarray(layer.bias, float)
-        x = np.tanh(x) if at < len(network.layers) - 1 else x
-    return x
-
-
-class ByHand:
-    """The paper's symbols in NumPy; derivatives by central differences."""
-
-    def __init__(self, model):
-        self.model = model
-
-    def phi(self, s, a):
-        z = numpy_network(self.model.encoder, np.concatenate([s, a]))
-        return z[:OBS], z[OBS:]
-
-    def f(self, z):
-        return numpy_network(self.model.forward, np.concatenate(z))
-
-    def g(self, z):
-        return numpy_network(self.model.reverse, np.concatenate(z))
-
-    def psi_s(self, z, delta):
-        return numpy_network(self.model.state_decoder, np.append(z, delta))
-
-    def psi_a(self, z):
-        return numpy_network(self.model.action_decoder, z)
-
-    @staticmethod
-    def jacobian(function, x, step=1e-5):
-        """Column by column."""
-        return np.stack(
-            [(function(x + e) - function(x - e)) / (2 * step) for e in step * np.eye(len(x))], 1
-        )
-
-
-def norm2(x):
-    return float(np.sum(np.square(x)))
 
 
 def equations(model, row):
