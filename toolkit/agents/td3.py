@@ -54,7 +54,8 @@ def critic_loss(
     squared = jnp.square(critic(batch.obs, batch.action) - y[None])
     if used is None:
         return jnp.sum(jnp.mean(squared, axis=1))
-    return jnp.sum(squared * used[None]) / jnp.sum(used.astype(jnp.float32))
+    weight = used.astype(jnp.float32)
+    return jnp.sum(squared * weight[None]) / jnp.sum(weight)
 
 
 def normalised_value(values: Float[Array, " batch"], used: Bool[Array, " batch"]) -> Scalar:
