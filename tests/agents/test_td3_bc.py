@@ -84,8 +84,8 @@ def run():
     return agent, state, batch, stepped(agent, state, 5, batch)
 
 
-def test_the_target_is_the_lesser_critic_behind_the_target_actor_and_nothing_behind_a_terminal(run):
-    agent, state, batch, [(_, metrics), *_] = run
+def test_the_target_is_the_lesser_critic_and_nothing_behind_a_terminal(run):
+    _, state, batch, [(_, metrics), *_] = run
     y = bellman_target(state, numbers(batch), 0.9)
     assert float(metrics["value"]) == pytest.approx(y.mean(), rel=1e-5)
     values = q_values(
