@@ -63,7 +63,8 @@ class TSRL(AbstractOfflineAgent):
     the recorded ones and to points of small ℓ_Tsym (Eq. 11); latent noise makes further
     transitions, of which those are kept whose ℓ_Tsym is within a quantile of the data's (Eq. 12).
 
-    Penalties are means over coordinates, as in the published code: the paper's λ are for it.
+    Penalties are means over coordinates, as in the published code: the paper's λ are for it. The
+    actor climbs the lesser critic, also as in the code; the paper does not say which one.
 
     Source: arXiv:2306.04220 §4, Algorithm 1, App. A.
     """
