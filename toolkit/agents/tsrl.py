@@ -64,7 +64,8 @@ class TSRL(AbstractOfflineAgent):
     the recorded ones and to points of small ℓ_Tsym (Eq. 11); latent noise makes further
     transitions, of which those are kept whose ℓ_Tsym is within a quantile of the data's (Eq. 12).
 
-    Penalties are means over coordinates, as in the published code: the paper's λ are for it.
+    Penalties are means over coordinates, as in the published code: the paper's λ are for it. The
+    actor climbs the lesser critic, also as in the code; the paper does not say which one.
 
     Source: arXiv:2306.04220 §4, Algorithm 1, App. A.
     """
@@ -132,6 +133,8 @@ class TSRL(AbstractOfflineAgent):
     def prepare(self, dataset: Dataset) -> Any:
         if self.quantile is not None and not 0 <= self.quantile <= 1:
             raise UserError(f"`quantile` must lie in 0..1, got {self.quantile}.")
+        if self.action_weight is not None and not self.action_weight >= 0:
+            raise UserError(f"`action_weight` must not be negative, got {self.action_weight}.")
         if not 0 <= self.dropout < 1:
             raise UserError(f"`dropout` must lie in 0..1, below 1, got {self.dropout}.")
         if self.augment and not self.latent_critic:
@@ -220,10 +223,11 @@ class TSRL(AbstractOfflineAgent):
         )
         due = state.update_count % self.policy_every == 0
         shift = seen.obs[self.batch_size :] - latent.obs if self.augment else None
+        recorded = latent.action
+        if not self.latent_critic:  # what the critics see is no latent, what holds the actor is
+            recorded = jax.vmap(state.model.encode)(batch.obs, batch.action).action
         state = when(
-            due,
-            lambda s: self._improve(s, batch, latent.action, shift, used, key=dropout_key),
-            state,
+            due, lambda s: self._improve(s, batch, recorded, shift, used, key=dropout_key), state
         )
         metrics = {"loss/critic": loss, "value": jnp.mean(y)} | state.actor_metrics
         if self.augment:

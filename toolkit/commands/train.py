@@ -58,10 +58,10 @@ class Train(Generic[Learner]):
         }  # fmt: skip
         out = self.out or default_folder(model, self.data)
         prepare(model, self.learner, self.data, **settings)  # what is wrong shows before all else
-        if self.evaluate_every % self.chunk_updates:
+        if self.evaluate_every < 0 or self.evaluate_every % self.chunk_updates:
             raise UserError(
-                f"`evaluate_every` must be a multiple of `chunk_updates` ({self.chunk_updates}), "
-                f"got {self.evaluate_every}."
+                "`evaluate_every` must be 0 or a multiple of `chunk_updates` "
+                f"({self.chunk_updates}), got {self.evaluate_every}."
             )
         if Run.exists(out) and not self.resume:
             raise already_there(out)
@@ -81,9 +81,12 @@ class Train(Generic[Learner]):
         """The learner with the folder of what it builds on, trained first where none was named;
         an exit code where that training did not come to its end.
         """
-        if getattr(learner, "representation", None) != "":
+        named = getattr(learner, "representation", None)
+        if named is None:
             return learner
-        folder = out / "representation"
+        if named:  # absolute, like the data's location: the run may be continued from elsewhere
+            return replace(learner, representation=str(Path(named).resolve()))
+        folder = (out / "representation").resolve()
         first = Train(
             data=self.data, env=self.env, seeds=self.seeds, out=folder,
             resume=self.resume or Run.exists(folder), chunk_updates=self.chunk_updates,

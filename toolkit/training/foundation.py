@@ -51,7 +51,8 @@ def read_foundation(folder: str, config: RunConfig, normaliser: Normaliser) -> l
             f"{folder} stands at update {done} of {there.num_updates}; finish it first: "
             f"{there.command(run.folder)}"
         )
-    if not np.allclose(np.asarray(run.normaliser().mean), np.asarray(normaliser.mean)):
+    used = run.normaliser()
+    if not (np.allclose(used.mean, normaliser.mean) and np.allclose(used.std, normaliser.std)):
         raise UserError(f"{folder} was trained with another normalisation of the states.")
     states = run.state()
     return [select_seed(states, there.seeds.index(seed)).best for seed in here.seeds]
