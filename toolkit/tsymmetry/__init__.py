@@ -12,4 +12,10 @@ from toolkit.tsymmetry.losses import (
     symmetry_violation as symmetry_violation,
     tdm_terms as tdm_terms,
 )
+from toolkit.tsymmetry.reversal import (
+    classical_violation as classical_violation,
+    extended_violation as extended_violation,
+    flip as flip,
+    undo as undo,
+)
 from toolkit.tsymmetry.tdm import TDM as TDM, Latent as Latent
