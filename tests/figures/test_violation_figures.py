@@ -32,7 +32,7 @@ def test_the_map_is_logarithmic_and_knows_the_nearest_transition(drawn):
     figure = violation_map_figure(drawn)
     heat, dots = figure.data
     np.testing.assert_allclose(heat.z, np.log10(drawn.values), atol=1e-3)
-    assert (heat.zmin, heat.zmax) == (-6, 0)
+    assert (heat.zmin, heat.zmax) == (-5, 0)
     np.testing.assert_allclose(heat.customdata[..., 0], drawn.values)
     np.testing.assert_allclose(heat.customdata[2, 1, 1:5], ROWS[1])
     np.testing.assert_allclose(heat.customdata[2, 0, 1:5], ROWS[0])
@@ -44,7 +44,7 @@ def test_the_map_is_logarithmic_and_knows_the_nearest_transition(drawn):
 
 
 def test_both_ends_of_the_scale_and_no_dots(drawn):
-    for powers in ((-6.0, 0.0), (-1.5, 1.0)):
+    for powers in ((-5.0, 0.0), (-1.5, 1.0)):
         heat = violation_map_figure(drawn, powers=powers).data[0]
         assert (heat.zmin, heat.zmax) == powers
         assert all(powers[0] <= tick <= powers[1] for tick in heat.colorbar.tickvals)
@@ -91,5 +91,5 @@ def test_the_monitor_shows_both_answers_of_each_model():
     assert figure.layout.shapes[0].x0 == 0.5
     with pytest.raises(UserError, match="`models` must be finite"):
         monitor_figure({"trained": (np.nan, 1.0)}, 0.5)
-    with pytest.raises(UserError, match="at least one model"):
+    with pytest.raises(UserError, match="`models` must hold at least one"):
         monitor_figure({}, 0.5)

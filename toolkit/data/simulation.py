@@ -41,8 +41,8 @@ def simulate(
         UserError: the name or the excitation is unknown, or a count is below one.
     """
     if isinstance(name, AbstractSystem):
-        system, label = name, f"{type(name).__name__}: {name}, "
-        name = type(name).__name__.lower()
+        system, name = name, type(name).__name__.lower()
+        label = "".join(f"{key} {value:g}, " for key, value in vars(system).items())
     else:
         name, label = f"toolkit/{name.removeprefix('toolkit/')}", ""
         system = make_system(name.removeprefix("toolkit/"))

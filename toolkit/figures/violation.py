@@ -14,7 +14,7 @@ from toolkit.figures.checks import finite, vector
 from toolkit.figures.theme import LEGEND_BELOW, PALETTE, QUIET_INK, UNSTABLE, fill, themed
 
 SHADES = [(0.0, "#f7fbff"), (0.35, "#9ecae1"), (0.7, "#3182bd"), (1.0, "#08306b")]
-_DOTS = 600  # transitions drawn over a map, at most
+_DOTS = 400  # transitions drawn over a map, at most
 _FLOOR = 1e-12  # of what a logarithm is taken
 _BINS = 10
 
@@ -51,7 +51,7 @@ class ViolationMap:
 def violation_map_figure(
     drawn: ViolationMap,
     *,
-    powers: tuple[float, float] = (-6.0, 0.0),
+    powers: tuple[float, float] = (-5.0, 0.0),
     labels: tuple[str, str] = ("angle θ, rad", "rate ω, rad/s"),
     title: str = "T-symmetry violation",
 ) -> go.Figure:

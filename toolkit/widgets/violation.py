@@ -97,7 +97,7 @@ class ViolationView:
 
     def __call__(self, case: str, stage: str, action: float, quantity: str) -> go.Figure:
         drawn = self.map(case, stage, action, quantity)
-        powers = (-1.5, 1.0) if quantity == DISTANCE else (-6.0, 0.0)
+        powers = (-1.5, 1.0) if quantity == DISTANCE else (-5.0, 0.0)
         title = f"{case}, {stage}: {quantity} at action {action:+.2f}"
         return violation_map_figure(drawn, powers=powers, title=title)
 
