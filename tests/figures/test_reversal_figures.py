@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.helpers import unchecked
 from toolkit.errors import UserError
-from toolkit.figures.reversal import energy_figure, pendulum_film_figure, reversal_figure
+from toolkit.figures.reversal import (
+    energy_figure,
+    pendulum_film_figure,
+    return_figure,
+    reversal_figure,
+)
 
 ANGLES = np.linspace(0.0, np.pi, 12)
 
@@ -47,3 +53,16 @@ def test_reversal_tests_stand_over_equally_spaced_dampings():
     np.testing.assert_array_equal(figure.data[0].y, [1e-8, 0.1, 1.0])  # 0 has no logarithm
     with pytest.raises(UserError, match="`classical` must hold 3 values, got 2"):
         reversal_figure(np.array([0.0, 0.1, 1.0]), {"classical": np.array([0.0, 0.1])})
+
+
+def test_a_return_says_by_how_much_it_misses():
+    there = np.array([[0.5, 1.0], [0.6, 0.8], [0.7, 0.5]])
+    figure = return_figure(there, there[::-1])
+    assert figure.layout.title.text == "There and back: back at its start"
+    missed = there[::-1] + np.array([[0.0, 0.0], [0.0, 0.0], [0.3, 0.4]])
+    figure = return_figure(there, missed)
+    assert figure.layout.title.text == "There and back: misses its start by 0.5"
+    np.testing.assert_allclose(figure.data[1].y, missed[:, 1])
+    assert (figure.data[3].x[0], figure.data[3].y[0]) == (0.8, 1.4)
+    with unchecked(), pytest.raises(UserError, match="`back` must have the shape"):
+        return_figure(there, there[:2])

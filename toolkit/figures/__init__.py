@@ -9,7 +9,12 @@ from toolkit.figures.frames import Film, frames_figure
 from toolkit.figures.gradients import gradient_figure, nonnormal_figure
 from toolkit.figures.qualities import log_prob_figure, qualities_figure, stages_figure
 from toolkit.figures.response import aliasing_figure, impulse_figure, zero_order_hold_figure
-from toolkit.figures.reversal import energy_figure, pendulum_film_figure, reversal_figure
+from toolkit.figures.reversal import (
+    energy_figure,
+    pendulum_film_figure,
+    return_figure,
+    reversal_figure,
+)
 from toolkit.figures.rollout import error_by_horizon_figure, rollout_figure
 from toolkit.figures.spectrum import generator_figure, initialisation_figure, spectrum_figure
 from toolkit.figures.speed import speed_figure
@@ -46,6 +51,7 @@ __all__ = [
     "nonnormal_figure",
     "pendulum_film_figure",
     "qualities_figure",
+    "return_figure",
     "reversal_figure",
     "rollout_figure",
     "spectrum_figure",

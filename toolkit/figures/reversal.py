@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from jaxtyping import Float
 from plotly.subplots import make_subplots
 
 from toolkit.errors import UserError
-from toolkit.figures.checks import positive, vector
+from toolkit.figures.checks import matrix, positive, vector
 from toolkit.figures.theme import GRID, LEGEND_BELOW, PALETTE, QUIET_INK, themed
 
 _REACH = 1.25  # of a panel, in lengths of the rod
@@ -129,6 +130,44 @@ def energy_figure(
     fig.update_xaxes(title_text="time in the film, s")
     fig.update_yaxes(title_text="energy, J", rangemode="tozero")
     return themed(fig, title, height=360, showlegend=True)
+
+
+def return_figure(
+    there: Float[np.ndarray, "states 2"],
+    back: Float[np.ndarray, "states 2"],
+    *,
+    title: str = "There and back",
+) -> go.Figure:
+    """Angle and rate on the way there and on the way back, and where both end.
+
+    The axes hold every swing of a pendulum, so that they stay where they are.
+
+    Raises:
+        UserError: the two are not arrays of one shape, or not finite.
+    """
+    there = matrix("there", there)
+    back = matrix("back", back, like=there)
+    fig = go.Figure()
+    fig.add_scatter(
+        x=there[:, 0], y=there[:, 1], mode="lines", name="there",
+        line={"color": PALETTE[0], "width": 5},
+    )  # fmt: skip
+    fig.add_scatter(
+        x=back[:, 0], y=back[:, 1], mode="lines", name="and back",
+        line={"color": PALETTE[1], "width": 2, "dash": "dash"},
+    )  # fmt: skip
+    ends = {"start": (there[0], PALETTE[0], "circle"), "end": (back[-1], PALETTE[1], "diamond")}
+    for name, (place, paint, symbol) in ends.items():
+        fig.add_scatter(
+            x=[place[0]], y=[place[1]], mode="markers", name=name,
+            marker={"color": paint, "size": 14, "symbol": symbol,
+                    "line": {"color": "white", "width": 1.5}},
+        )  # fmt: skip
+    fig.update_xaxes(title_text="angle θ, rad", range=[-3.4, 3.4])
+    fig.update_yaxes(title_text="rate ω, rad/s", range=[-9, 9])
+    miss = float(np.linalg.norm(back[-1] - there[0]))
+    missed = f": misses its start by {miss:.2g}" if miss > 1e-3 else ": back at its start"
+    return themed(fig, title + missed, height=420, showlegend=True)
 
 
 def reversal_figure(

@@ -14,7 +14,7 @@ from toolkit.figures.checks import finite, vector
 from toolkit.figures.theme import LEGEND_BELOW, PALETTE, QUIET_INK, UNSTABLE, fill, themed
 
 SHADES = [(0.0, "#f7fbff"), (0.35, "#9ecae1"), (0.7, "#3182bd"), (1.0, "#08306b")]
-_DOTS = 400  # transitions drawn over a map, at most
+_DOTS = 250  # transitions drawn over a map, at most
 _FLOOR = 1e-12  # of what a logarithm is taken
 _BINS = 10
 
@@ -75,8 +75,8 @@ def violation_map_figure(
     fig.add_heatmap(
         x=drawn.x, y=drawn.y, z=np.round(level, 3), zmin=low, zmax=high, colorscale=SHADES,
         customdata=details, zsmooth=False,
-        colorbar={"title": {"text": drawn.quantity}, "tickvals": ticks, "thickness": 14,
-                  "ticktext": [f"10<sup>{tick:.0f}</sup>" for tick in ticks]},
+        colorbar={"title": {"text": drawn.quantity, "side": "right"}, "tickvals": ticks,
+                  "thickness": 14, "ticktext": [f"10<sup>{tick:.0f}</sup>" for tick in ticks]},
         hovertemplate=(
             "θ %{x:.2f}, ω %{y:.2f}: %{customdata[0]:.1e}<br>"
             "<b>nearest real transition</b>, row %{customdata[6]:.0f}<br>"

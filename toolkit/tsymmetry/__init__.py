@@ -16,6 +16,7 @@ from toolkit.tsymmetry.reversal import (
     classical_violation as classical_violation,
     extended_violation as extended_violation,
     flip as flip,
+    there_and_back as there_and_back,
     undo as undo,
 )
 from toolkit.tsymmetry.tdm import TDM as TDM, Latent as Latent

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import equinox as eqx
+import jax
 import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
 
+from toolkit.data.simulation import roll_out
 from toolkit.data.systems import AbstractSystem, State, advance
 from toolkit.types import Action, Scalar
 
@@ -19,6 +24,31 @@ def flip(state: State) -> State:
 def undo(system: AbstractSystem, state: State, action: Action) -> State:
     """The state `system.dt` seconds earlier, under the action that was held meanwhile."""
     return advance(replace(system, dt=-system.dt), state, action)
+
+
+@eqx.filter_jit
+def there_and_back(
+    system: AbstractSystem,
+    start: State,
+    actions: Float[Array, "time action"],
+    *,
+    undoing: bool = False,
+) -> tuple[Float[Array, "time+1 state"], Float[Array, "time+1 state"]]:
+    """The states under these actions, and the states on the way back from the last of them.
+
+    The way back flips the rates, takes the actions in reverse order and flips again; with
+    `undoing`, it undoes one step after the other.
+    """
+    there = roll_out(system, start, actions)
+    if not undoing:
+        back = roll_out(system, flip(there[-1]), actions[::-1])
+        return there, jax.vmap(flip)(back)
+
+    def one(state: State, action: Action) -> tuple[State, State]:
+        before = undo(system, state, action)
+        return before, before
+
+    return there, jnp.concatenate([there[-1:], lax.scan(one, there[-1], actions[::-1])[1]])
 
 
 def classical_violation(system: AbstractSystem, state: State, action: Action) -> Scalar:
