@@ -18,7 +18,7 @@ from tests.browser.driving import (
 )
 
 FILM, MAP = "Which films run backwards?", "explore_violation(cases)"
-RETURN = "undo step by step"
+RETURN, TRAINING = "undo step by step", "TDM of the pendulum with friction"
 LEVELS = """cell => { const z = cell.querySelector(".js-plotly-plot")?._fullData?.[0]?.z;
   return z ? Array.from(z, line => Array.from(line)).flat() : null; }"""
 CHANGED = f"""([cell, old]) => {{ const now = ({LEVELS})(cell);
@@ -29,7 +29,7 @@ BOBS = """cell => { const gd = cell.querySelector(".js-plotly-plot");
 #: only the lines near the screen, so for long cells these are words of the output.
 LOOKS = {
     "film": FILM, "energy": "In which pair can you tell", "return": RETURN,
-    "reversal": "Running a step back", "training": "TDM of the pendulum with friction", "map": MAP,
+    "reversal": "Running a step back", "training": TRAINING, "map": MAP,
     "distance": "Violation by the distance", "monitor": "Which of the three can pass",
     "hopper": "In which of these groups",
 }  # fmt: skip
@@ -68,6 +68,13 @@ def test_time_reversal_symmetry(patient: Any, lab: SimpleNamespace, tmp_path: Pa
     cell.get_by_role("slider").first.press("Home")  # no damping
     cell.get_by_text("step and flip: back at its start").wait_for()
     settle(page)
+
+    cell = explorer(page, TRAINING)
+    cell.scroll_into_view_if_needed()
+    page.wait_for_function(
+        "cell => cell.querySelector('.js-plotly-plot')?._fullData?.[4]?.y?.length > 10",
+        arg=cell.element_handle(),
+    )
 
     cell = explorer(page, MAP)
     cell.scroll_into_view_if_needed()

@@ -168,7 +168,12 @@ def groups_figure(
         )  # fmt: skip
     reference = float(np.median(next(iter(named.values()))))
     fig.add_vline(reference, line={"color": QUIET_INK, "width": 1, "dash": "dot"})
-    fig.update_xaxes(type="log", title_text=quantity, exponentformat="power", dtick=1)
+    lowest = min(box.lowerfence[0] for box in fig.data)
+    span = np.log10(max(box.upperfence[0] for box in fig.data) / lowest)
+    # within two powers of ten, 2 and 5 are labelled too: one alone says nothing of the scale
+    fig.update_xaxes(
+        type="log", title_text=quantity, exponentformat="power", dtick="D2" if span < 2 else 1
+    )
     fig.update_yaxes(autorange="reversed")
     return themed(fig, title, height=120 + 44 * len(named), showlegend=False)
 
