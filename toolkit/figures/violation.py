@@ -170,10 +170,9 @@ def groups_figure(
     fig.add_vline(reference, line={"color": QUIET_INK, "width": 1, "dash": "dot"})
     lowest = min(box.lowerfence[0] for box in fig.data)
     span = np.log10(max(box.upperfence[0] for box in fig.data) / lowest)
-    # within two powers of ten, 2 and 5 are labelled too: one alone says nothing of the scale
-    fig.update_xaxes(
-        type="log", title_text=quantity, exponentformat="power", dtick="D2" if span < 2 else 1
-    )
+    # over less than two powers of ten, plotly finds ticks in between by itself
+    dtick = 1 if span >= 2 else None
+    fig.update_xaxes(type="log", title_text=quantity, exponentformat="power", dtick=dtick)
     fig.update_yaxes(autorange="reversed")
     return themed(fig, title, height=120 + 44 * len(named), showlegend=False)
 
