@@ -116,6 +116,18 @@ def test_simulated_sets_are_whole(name):
     assert data.source.history == ("simulated: 3 episodes of 20 steps, ornstein-uhlenbeck, seed 1",)
 
 
+def test_a_system_with_other_constants_is_simulated_too():
+    one, other = (
+        simulate(Pendulum(damping=damping), num_episodes=2, episode_steps=9)
+        for damping in (0.1, 2.0)
+    )
+    named = simulate("pendulum", num_episodes=2, episode_steps=9)
+    assert eqx.tree_equal(one.observations, named.observations)  # 0.1 is the default
+    assert np.abs(other.observations - named.observations).max() > 0.1
+    assert other.source.name == "pendulum"  # not the one that can be loaded by name
+    assert "damping 2, torque 5, 2 episodes of 9 steps" in other.source.history[0]
+
+
 def test_angles_are_observed_on_the_circle():
     pendulum = np.asarray(simulate("pendulum", num_episodes=2, episode_steps=10).observations)
     np.testing.assert_allclose(pendulum[:, 0] ** 2 + pendulum[:, 1] ** 2, 1, rtol=1e-5)

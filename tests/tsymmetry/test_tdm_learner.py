@@ -74,6 +74,18 @@ def turning(rows=64):
     )
 
 
+def test_a_width_keeps_the_proportions_of_table_3():
+    sizes = lambda mlp: [layer.weight.shape[1] for layer in mlp.layers]
+    small = TDMLearner(width=32).network(turning(), key=jr.key(0))
+    assert sizes(small.encoder) == [32, 16, 8, 3]
+    assert sizes(small.state_decoder) == [8, 16, 32, 2]
+    assert sizes(small.forward) == sizes(small.reverse) == [32, 32, 32, 2]
+    whole = TDMLearner().network(turning(), key=jr.key(0))
+    assert sizes(whole.encoder) == [512, 256, 128, 3]
+    with pytest.raises(UserError, match="`width` must be at least 4, got 3"):
+        TDMLearner(width=3).network(turning(), key=jr.key(0))
+
+
 def test_updates_begin_with_reconstruction_and_then_learn_a_reversible_motion():
     data = turning()
     learner = TDMLearner(batch_size=32, num_updates=120, learning_rate=1e-3)

@@ -228,6 +228,16 @@ def test_a_picture_drawn_again_is_the_same_file():
     assert b"url(#clipfigurex)" in tidy and b'id="clipfigurex"' in tidy
 
 
+def test_a_picture_says_nothing_that_goes_without_saying():
+    idle = b'<g class="trace" transform="translate(1.23456,0)"><g class="fills"><g class="x"/></g>'
+    said = b'<path d="M0,1" style="opacity: 1; stroke-opacity: 1; stroke-width: 2px;"/></g>'
+    assert tidy_svg(idle + said) == (
+        b'<g transform="translate(1.23,0)"><path d="M0,1" style="stroke-width: 2px;"/></g>'
+    )
+    kept = b'<text style="fill-opacity: 0.1; font-weight: bold;">opacity: 1; </text>'
+    assert tidy_svg(kept) == kept
+
+
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="pictures need a browser")
 def test_pictures_on_request(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     pytest.importorskip("kaleido")

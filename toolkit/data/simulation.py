@@ -22,14 +22,17 @@ NUM_SINES = 8
 
 
 def simulate(
-    name: str,
+    name: str | AbstractSystem,
     *,
     num_episodes: int = 100,
     episode_steps: int = 200,
     excitation: str = "ornstein-uhlenbeck",
     seed: int = 0,
 ) -> Dataset:
-    """Episodes of `episode_steps` transitions each from the system `name`.
+    """Episodes of `episode_steps` transitions each from the system `name`, or from a given one.
+
+    A given system may have other constants than the named ones, such as
+    `Pendulum(damping=0.0)`; the history of the data then holds them all.
 
     Every episode starts from its own random state, is driven by its own excitation and ends in a
     timeout; nothing here is terminal. The same arguments give the same data on one machine.
@@ -37,7 +40,12 @@ def simulate(
     Raises:
         UserError: the name or the excitation is unknown, or a count is below one.
     """
-    system = make_system(name.removeprefix("toolkit/"))
+    if isinstance(name, AbstractSystem):
+        system, name = name, type(name).__name__.lower()
+        label = "".join(f"{key} {value:g}, " for key, value in vars(system).items())
+    else:
+        name, label = f"toolkit/{name.removeprefix('toolkit/')}", ""
+        system = make_system(name.removeprefix("toolkit/"))
     if excitation not in EXCITATIONS:
         known = ", ".join(EXCITATIONS)
         raise UserError(f"`excitation` must be one of {known}, got {excitation!r}.")
@@ -56,10 +64,8 @@ def simulate(
         "next_observations": np.asarray(next_obs).reshape(num_episodes * episode_steps, -1),
     }
     timeout = np.tile(np.arange(episode_steps) == episode_steps - 1, num_episodes)
-    label = f"{num_episodes} episodes of {episode_steps} steps, {excitation}, seed {seed}"
-    source = Source(
-        f"toolkit/{name.removeprefix('toolkit/')}", arrays_sha256(arrays), dt=system.dt
-    ).then(f"simulated: {label}")
+    label += f"{num_episodes} episodes of {episode_steps} steps, {excitation}, seed {seed}"
+    source = Source(name, arrays_sha256(arrays), dt=system.dt).then(f"simulated: {label}")
     return Dataset.from_arrays(**arrays, timeout=timeout, source=source)
 
 

@@ -9,31 +9,50 @@ from toolkit.figures.frames import Film, frames_figure
 from toolkit.figures.gradients import gradient_figure, nonnormal_figure
 from toolkit.figures.qualities import log_prob_figure, qualities_figure, stages_figure
 from toolkit.figures.response import aliasing_figure, impulse_figure, zero_order_hold_figure
+from toolkit.figures.reversal import (
+    energy_figure,
+    pendulum_film_figure,
+    return_figure,
+    reversal_figure,
+)
 from toolkit.figures.rollout import error_by_horizon_figure, rollout_figure
 from toolkit.figures.spectrum import generator_figure, initialisation_figure, spectrum_figure
 from toolkit.figures.speed import speed_figure
 from toolkit.figures.theme import TEMPLATE, themed
 from toolkit.figures.training import training_figure
+from toolkit.figures.violation import (
+    by_distance_figure,
+    groups_figure,
+    monitor_figure,
+    violation_map_figure,
+)
 
 __all__ = [
     "TEMPLATE",
     "Film",
     "ablation_figure",
     "aliasing_figure",
+    "by_distance_figure",
     "coverage_figure",
     "dataset_figure",
     "eigenplane_figure",
     "endings_figure",
+    "energy_figure",
     "error_by_horizon_figure",
     "evidence_figure",
     "frames_figure",
     "generator_figure",
     "gradient_figure",
+    "groups_figure",
     "impulse_figure",
     "initialisation_figure",
     "log_prob_figure",
+    "monitor_figure",
     "nonnormal_figure",
+    "pendulum_film_figure",
     "qualities_figure",
+    "return_figure",
+    "reversal_figure",
     "rollout_figure",
     "spectrum_figure",
     "speed_figure",
@@ -41,5 +60,6 @@ __all__ = [
     "subsample_figure",
     "themed",
     "training_figure",
+    "violation_map_figure",
     "zero_order_hold_figure",
 ]

@@ -25,4 +25,11 @@ from toolkit.tsymmetry.losses import (
     symmetry_violation as symmetry_violation,
     tdm_terms as tdm_terms,
 )
+from toolkit.tsymmetry.reversal import (
+    classical_violation as classical_violation,
+    extended_violation as extended_violation,
+    flip as flip,
+    there_and_back as there_and_back,
+    undo as undo,
+)
 from toolkit.tsymmetry.tdm import TDM as TDM, Latent as Latent

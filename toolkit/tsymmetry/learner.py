@@ -264,6 +264,8 @@ class TDMLearner(RepresentationLearner):
     """λ_L1 on the numbers of f and g (Eq. 8)."""
     activation: Activation = "relu"
     """Between the layers of every network."""
+    width: int = 512
+    """Units of the widest layers: of the dynamics, and the encoder's first (Table 3)."""
     batch_size: int = 256
     """Transitions per update."""
     learning_rate: float = 3e-4
@@ -280,9 +282,18 @@ class TDMLearner(RepresentationLearner):
     """Looks without a better model after which the training stops; 0 never stops."""
 
     def network(self, dataset: Dataset, *, key: Key) -> TDM:
+        """The untrained model: the proportions of Table 3 at this width.
+
+        Raises:
+            UserError: the width is too small to be quartered.
+        """
+        if self.width < 4:
+            raise UserError(f"`width` must be at least 4, got {self.width}.")
         return TDM(
-            dataset.obs_dim, dataset.action_dim, activation=ACTIVATIONS[self.activation], key=key
-        )
+            dataset.obs_dim, dataset.action_dim,
+            encoder_widths=(self.width, self.width // 2, self.width // 4),
+            dynamics_widths=(self.width,) * 3, activation=ACTIVATIONS[self.activation], key=key,
+        )  # fmt: skip
 
     def loss(self, model: TDM, batch: Transitions, started: Scalar) -> tuple[Scalar, Metrics]:
         """Eq. 8 (13 where `enhanced`) with its weights."""

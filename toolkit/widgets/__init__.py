@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from toolkit.widgets.eigenplane import EigenPlane
     from toolkit.widgets.frames import FramePlayer
     from toolkit.widgets.gradients import explore_gradients
+    from toolkit.widgets.violation import TrainedCase, explore_violation
     from toolkit.widgets.watch import (
         compare_frames,
         film_prediction,
@@ -25,6 +26,7 @@ _HOMES = {
     "eigenplane": ("EigenPlane",),
     "frames": ("FramePlayer",),
     "gradients": ("explore_gradients",),
+    "violation": ("TrainedCase", "explore_violation"),
     "watch": ("compare_frames", "film_prediction", "film_states", "watch_prediction"),
 }
 
@@ -35,9 +37,11 @@ __all__ = [
     "LivePlot",
     "Slider",
     "Toggle",
+    "TrainedCase",
     "compare_frames",
     "explore",
     "explore_gradients",
+    "explore_violation",
     "film_prediction",
     "film_states",
     "predict_first",

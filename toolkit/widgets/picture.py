@@ -17,6 +17,14 @@ from toolkit.errors import UserError
 #: Environment variable that adds a picture to every `static` figure: `svg` or `png`.
 SWITCH = "TOOLKIT_PICTURES"
 _DECIMAL = re.compile(rb"-?\d+\.\d+")
+_TRANSFORM = re.compile(rb' transform="[^"]*"')
+#: What plotly writes although it is the default, or only scripts and style sheets read it.
+_IDLE = re.compile(
+    rb"(?<=[\" ])(?:(?:fill-|stroke-)?opacity: 1|vector-effect: none|stroke-width: 1px|"
+    rb"font-(?:style|variant|weight): normal);\s?"
+)
+_UNREAD = re.compile(rb' (?:class|data-[a-z-]+)="[^"]*"| style=""')
+_EMPTY_GROUP = re.compile(rb"<g(?: transform=\"[^\"]*\"| clip-path=\"[^\"]*\")*(?:/>|></g>)")
 FORMATS = {"svg": "image/svg+xml", "png": "image/png"}
 
 
@@ -76,16 +84,28 @@ def _render(figure: go.Figure, kind: str) -> bytes:
 def tidy_svg(svg: bytes) -> bytes:
     """An SVG by plotly without its random ids, and with curves to a tenth of a pixel.
 
-    So a figure that has not changed gives the same file, and a smaller one.
+    So a figure that has not changed gives the same file, and one of half the size: defaults, and
+    what only scripts and style sheets read, are left out too.
     """
     token = re.search(rb'id="defs-([0-9a-f]{6})"', svg)
     if token:
         svg = svg.replace(token[1], b"figure")
-    return re.sub(rb' d="[^"]*"', lambda path: _DECIMAL.sub(_tenths, path[0]), svg)
+    svg = re.sub(rb' d="[^"]*"', lambda path: _DECIMAL.sub(_tenths, path[0]), svg)
+    svg = _TRANSFORM.sub(lambda move: _DECIMAL.sub(_hundredths, move[0]), svg)
+    svg = re.sub(rb'style="[^"]*"', lambda style: _IDLE.sub(b"", style[0]), svg)
+    svg = _UNREAD.sub(b"", svg)
+    left = -1
+    while left != len(svg):
+        left, svg = len(svg), _EMPTY_GROUP.sub(b"", svg)
+    return svg
 
 
 def _tenths(number: re.Match[bytes]) -> bytes:
     return f"{round(float(number[0]), 1):g}".encode()
+
+
+def _hundredths(number: re.Match[bytes]) -> bytes:
+    return f"{round(float(number[0]), 2):g}".encode()
 
 
 def _base64(image: bytes) -> str:
