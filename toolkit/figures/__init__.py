@@ -1,6 +1,13 @@
 """Figures: data in, plotly figure out. Nothing here shows, saves or trains anything."""
 
 from toolkit.figures.ablation import ablation_figure
+from toolkit.figures.augmentation import (
+    by_noise_figure,
+    filter_figure,
+    gate_figure,
+    kept_error_figure,
+    reach_figure,
+)
 from toolkit.figures.coverage import coverage_figure, subsample_figure
 from toolkit.figures.dataset import dataset_figure
 from toolkit.figures.eigenplane import eigenplane_figure
@@ -20,20 +27,25 @@ __all__ = [
     "Film",
     "ablation_figure",
     "aliasing_figure",
+    "by_noise_figure",
     "coverage_figure",
     "dataset_figure",
     "eigenplane_figure",
     "endings_figure",
     "error_by_horizon_figure",
     "evidence_figure",
+    "filter_figure",
     "frames_figure",
+    "gate_figure",
     "generator_figure",
     "gradient_figure",
     "impulse_figure",
     "initialisation_figure",
+    "kept_error_figure",
     "log_prob_figure",
     "nonnormal_figure",
     "qualities_figure",
+    "reach_figure",
     "rollout_figure",
     "spectrum_figure",
     "speed_figure",
