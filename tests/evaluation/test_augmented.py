@@ -20,6 +20,7 @@ from toolkit.evaluation.augmented import (
     decoded,
     distances,
     in_latent,
+    published_violations,
     true_errors,
     violations,
     whole_states,
@@ -67,6 +68,8 @@ def test_latent_claims_are_what_the_networks_say(model, hopper):
     f = network(model.forward, z)
     g = network(model.reverse, np.concatenate([z[:, :OBS] + f, z[:, OBS:]], 1))
     np.testing.assert_allclose(violations(model, latent), ((f + g) ** 2).sum(1), rtol=1e-3)
+    there = ((after[:, :OBS] + g - z[:, :OBS]) ** 2).sum(1)
+    np.testing.assert_allclose(published_violations(model, batch), there, rtol=1e-3)
     zero = np.zeros((ROWS, 1))
     back = decoded(model, latent)
     decode = lambda state: network(model.state_decoder, np.concatenate([state, zero], 1))

@@ -18,7 +18,7 @@ from toolkit.data.samplers import Transitions
 from toolkit.envs.poses import robot_of
 from toolkit.envs.replaying import replay
 from toolkit.envs.robots import Robot
-from toolkit.tsymmetry import TDM, Latent, symmetry_violation
+from toolkit.tsymmetry import TDM, Latent, published_terms, symmetry_violation
 from toolkit.types import Key
 
 Errors = Float[np.ndarray, " rows"]
@@ -52,6 +52,17 @@ def violations(model: TDM, latent: Transitions) -> Float[Array, " batch"]:
     """ℓ_Tsym (arXiv:2306.04220 Eq. 7) of each latent transition's start."""
     points = jax.vmap(Latent)(latent.obs, latent.action)
     return jax.vmap(lambda point: symmetry_violation(model, point))(points)
+
+
+@eqx.filter_jit
+def published_violations(model: TDM, batch: Transitions) -> Float[Array, " batch"]:
+    """|z_s′ + g(z_s + f, z_a) − z_s|² of recorded transitions, encoded states in place of Eq. 7.
+
+    The code published with arXiv:2306.04220 takes its threshold from these.
+    """
+    return jax.vmap(lambda s, a, s2: published_terms(model, s, a, s2).symmetry)(
+        batch.obs, batch.action, batch.next_obs
+    )
 
 
 @eqx.filter_jit

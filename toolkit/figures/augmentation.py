@@ -13,7 +13,7 @@ from toolkit.figures.checks import matrix, vector
 from toolkit.figures.theme import INK, LEGEND_BELOW, PALETTE, QUIET_INK, themed
 
 KEPT, REJECTED, DATA = PALETTE[0], PALETTE[1], QUIET_INK
-MAX_POINTS = 150  # drawn in the plane
+MAX_POINTS = 120  # drawn in the plane
 NUM_BINS = 24
 _APART = 1.05  # between the bars of two curves at one scale, as a factor
 #: Colour, dash and symbol of each curve, told apart in black-and-white print too.
@@ -60,7 +60,7 @@ def filter_figure(
             "ℓ<sub>Tsym</sub>, and the threshold h", "True error, one step in MuJoCo",
         ],
     )  # fmt: skip
-    groups = (("kept", kept, KEPT, "circle"), ("rejected", ~kept, REJECTED, "x"))
+    groups = (("kept", kept, KEPT, "circle"), ("rejected", ~kept, REJECTED, "diamond"))
     for name, which, paint, symbol in groups:
         drawn = np.flatnonzero(which[:MAX_POINTS])
         fig.add_scatter(
