@@ -44,9 +44,9 @@ def test_the_filter_splits_samples_and_errors():
     np.testing.assert_array_equal(trace(figure, "kept").x, PLANE[:MAX_POINTS][first, 0])
     np.testing.assert_array_equal(trace(figure, "rejected").y, PLANE[:MAX_POINTS][~first, 1])
     title = figure.layout.title.text
-    assert f"{kept.mean():.0%} of the samples kept" in title
-    assert f"{np.median(ERRORS[kept]):.3f} of those kept" in title
-    assert f"{np.median(ERRORS[~kept]):.3f} of those rejected" in title
+    assert title.startswith(f"{kept.mean():.0%} kept; median true error")
+    assert f"{np.median(ERRORS[kept]):.3f} kept" in title
+    assert f"{np.median(ERRORS[~kept]):.3f} rejected" in title
     lines = [shape.x0 for shape in figure.layout.shapes]
     medians = [np.median(ERRORS[kept]), np.median(ERRORS[~kept])]
     np.testing.assert_allclose(lines, np.log10([threshold, *medians]))
@@ -60,8 +60,9 @@ def test_a_filter_may_keep_nothing_or_everything(threshold):
     empty, full = ("kept", "rejected") if threshold == 0 else ("rejected", "kept")
     assert len(trace(figure, empty).x) == 0
     assert len(trace(figure, full).x) == MAX_POINTS
-    assert "median error" in figure.layout.title.text
-    assert f"of those {empty}" not in figure.layout.title.text
+    title = figure.layout.title.text
+    assert title.endswith(f"{np.median(ERRORS):.3f} {full}")
+    assert f" {empty}" not in title.partition(";")[2]
 
 
 def test_without_a_simulator_a_sentence_stands_there():

@@ -75,6 +75,6 @@ def test_with_a_simulator_the_errors_are_shown(model, data):
     )  # a hopper that stands
     view = FilterView(model, data, data, key=jr.key(0), robot="hopper", normaliser=normaliser)
     for values in [(0.5, 0.003), (0.5, 1.0), (0.0, 0.1), (1.0, 0.1)]:
-        assert "median error" in view(*values).layout.title.text
+        assert "median true error" in view(*values).layout.title.text
     with pytest.raises(UserError, match="A `robot` needs the `normaliser`"):
         FilterView(model, data, data, key=jr.key(0), robot="hopper")

@@ -75,7 +75,7 @@ def filter_figure(
     fig.add_vline(
         _log10(threshold), line={"color": INK, "dash": "dash", "width": 1.5}, row=1, col=2
     )
-    title = f"{kept.mean():.0%} of the samples kept"
+    title = f"{kept.mean():.0%} kept"
     if errors is None:
         fig.add_annotation(
             text=without_errors or "Not measured.", x=0.5, y=0.5, xref="x3 domain",
@@ -92,8 +92,8 @@ def filter_figure(
                 middle = float(np.median(errors[which]))
                 line = {"color": paint, "dash": "dash", "width": 1.5}
                 fig.add_vline(_log10(middle), line=line, row=2, col=2)
-                medians.append(f"{middle:.3f} of those {name}")
-        title += f"; median error {', '.join(medians)}"
+                medians.append(f"{middle:.3f} {name}")
+        title += f"; median true error {', '.join(medians)}"
     fig.update_yaxes(title_text="share", col=2)
     return themed(fig, title, height=540, legend=LEGEND_BELOW, margin_t=92, margin_b=104)
 
