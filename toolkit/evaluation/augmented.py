@@ -114,4 +114,4 @@ def whole_states(robot: Robot | str, normaliser: Normaliser, batch: Transitions)
         return np.ones(len(batch.obs), bool)
     raw = np.asarray(normaliser.denormalise(jnp.asarray(batch.obs)))
     positions = raw.shape[1] // 2  # all joint positions but x, and all velocities
-    return (np.abs(raw[:, positions:]) < limit * (1 - 1e-4)).all(axis=1)
+    return np.asarray((np.abs(raw[:, positions:]) < limit * (1 - 1e-4)).all(axis=1))

@@ -91,13 +91,16 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
     """Spearman's ρ of two vectors: 1 where the larger of one is the larger of the other.
 
     Equal values share the mean of their ranks; NaN where a vector is constant or too short.
+
+    Raises:
+        UserError: the two differ in length.
     """
     if len(one) != len(other):
         raise UserError(f"Both vectors must be of one length, got {len(one)} and {len(other)}.")
-    ranks = [_ranks(np.asarray(values)) for values in (one, other)]
-    if len(one) < 2 or min(np.ptp(r) for r in ranks) == 0:
+    first, second = _ranks(np.asarray(one)), _ranks(np.asarray(other))
+    if len(one) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan")
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
