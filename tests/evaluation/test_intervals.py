@@ -7,7 +7,13 @@ import pytest
 from scipy import stats
 
 from toolkit.errors import UserError
-from toolkit.evaluation.intervals import bootstrap_interval, interquartile_mean, optimality_gap
+from toolkit.evaluation.intervals import (
+    bootstrap_interval,
+    episode_interval,
+    interquartile_mean,
+    optimality_gap,
+    rank_correlation,
+)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 1), (5, 4), (7, 3)])
@@ -91,3 +97,41 @@ def test_against_rliable():
 def test_what_cannot_be_resampled_is_refused(scores, options, sentence):
     with pytest.raises(UserError, match=sentence):
         bootstrap_interval(scores, **options)
+
+
+def test_the_rank_correlation_is_scipys_with_ties_too():
+    rng = np.random.default_rng(0)
+    for decimals in (8, 1):
+        one, other = rng.normal(size=(2, 60)).round(decimals)
+        other = (other + one).round(decimals)
+        expected = stats.spearmanr(one, other).statistic
+        assert rank_correlation(one, other) == pytest.approx(expected)
+    assert rank_correlation(np.arange(5.0), np.exp(np.arange(5.0))) == pytest.approx(1)
+    assert np.isnan(rank_correlation(np.arange(3.0), np.ones(3)))
+    with pytest.raises(UserError, match="of one length, got 3 and 2"):
+        rank_correlation(np.arange(3.0), np.ones(2))
+
+
+def test_whole_episodes_are_drawn():
+    # Within an episode all rows agree: 4 episodes give the bootstrap of 4 values, not of 400.
+    values, episodes = np.repeat([0.0, 1.0, 2.0, 9.0], 100), np.repeat([7, 3, 5, 4], 100)
+    mean = lambda rows: float(values[rows].mean())
+    low, high = episode_interval(mean, episodes, num_samples=2000)
+    drawn = np.random.default_rng(1).choice([0.0, 1.0, 2.0, 9.0], (20_000, 4)).mean(1)
+    np.testing.assert_allclose([low, high], np.quantile(drawn, [0.025, 0.975]), atol=0.3)
+    seen: list[np.ndarray] = []
+    episode_interval(lambda rows: float(seen.append(rows) or 0.0), episodes, num_samples=3)
+    for rows in seen:
+        counts = np.bincount(rows, minlength=400).reshape(4, 100)
+        assert counts.sum() == 400
+        np.testing.assert_array_equal(counts, counts[:, :1].repeat(100, 1))
+
+
+def test_draws_without_a_value_are_left_out():
+    episodes = np.array([0, 0, 1, 1])
+    only_first = lambda rows: 1.0 if 0 in rows else float("nan")
+    assert episode_interval(only_first, episodes) == (1.0, 1.0)
+    with pytest.raises(UserError, match="finite in no draw"):
+        episode_interval(lambda rows: float("nan"), episodes)
+    with pytest.raises(UserError, match="at least two, got 1"):
+        episode_interval(only_first, np.zeros(4))

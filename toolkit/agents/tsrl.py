@@ -31,7 +31,7 @@ from toolkit.nn import mean_square
 from toolkit.training.learner import Metrics
 from toolkit.training.optimise import gradient_step, start, when
 from toolkit.tsymmetry import TDM, AbstractAutoencoder, Autoencoder, Latent, symmetry_violation
-from toolkit.tsymmetry.learner import TDMLearner
+from toolkit.tsymmetry.learner import ACTIVATIONS, Activation, TDMLearner, encoder_widths
 from toolkit.types import Key, Scalar
 
 #: Rows over which the spread of z_s and the quantile of ℓ_Tsym are taken, at most.
@@ -75,6 +75,10 @@ class TSRL(AbstractOfflineAgent):
     it, a TDM is trained first."""
     tdm_updates: int = 20_000
     """Longest training of the TDM that is trained first, in updates."""
+    model_width: int = 512
+    """Units of the model's widest layers, its own `width`."""
+    model_activation: Activation = "relu"
+    """Between the model's layers, its own `activation`."""
     quantile: float | None = None
     """τ: quantile of ℓ_Tsym over the data within which augmented samples are kept; without it,
     the paper's for the robot (0.5 for walker2d and Adroit, else 0.7)."""
@@ -118,7 +122,9 @@ class TSRL(AbstractOfflineAgent):
 
     def foundation(self) -> TDMLearner:
         """What is trained first where no `representation` is named."""
-        return TDMLearner(num_updates=self.tdm_updates)
+        return TDMLearner(
+            num_updates=self.tdm_updates, width=self.model_width, activation=self.model_activation
+        )
 
     def fitted_to(self, dataset: Dataset) -> TSRL:
         """With the paper's τ and λ₁ for the robot, where they were left open."""
@@ -163,8 +169,12 @@ class TSRL(AbstractOfflineAgent):
         sizes = (dataset.obs_dim, dataset.action_dim, self.hidden, self.layers)
         actor = TanhActor(*sizes, dropout=self.dropout, key=actor_key)
         critic = TwinCritic(*sizes, key=critic_key)
-        kind = TDM if self.needs_dynamics else Autoencoder
-        model = kind(dataset.obs_dim, dataset.action_dim, key=model_key)
+        model = self.foundation().network(dataset, key=model_key)
+        if not self.needs_dynamics:
+            model = Autoencoder(
+                dataset.obs_dim, dataset.action_dim, encoder_widths=encoder_widths(self.model_width),
+                activation=ACTIVATIONS[self.model_activation], key=model_key,
+            )  # fmt: skip
         zero = jnp.zeros(())
         return TSRLState(
             actor, critic, fresh_copy(actor), fresh_copy(critic), start(self._adam(), actor),
@@ -184,9 +194,16 @@ class TSRL(AbstractOfflineAgent):
         Of a model whose dynamics are not asked, only the encoder and the decoders are kept.
         """
         del normaliser  # model, actor and critics share their units
+        used = lambda m: (
+            m if self.needs_dynamics else (m.encoder, m.state_decoder, m.action_decoder)
+        )
+        if layout(used(model)) != layout(used(state.model)):
+            raise UserError(
+                "The trained model has another width or activation than `model_width` "
+                f"{self.model_width} and `model_activation` {self.model_activation} say."
+            )
         if not self.needs_dynamics:
-            coders = lambda m: (m.encoder, m.state_decoder, m.action_decoder)
-            return replace(state, model=eqx.tree_at(coders, state.model, coders(model)))
+            return replace(state, model=eqx.tree_at(used, state.model, used(model)))
         assert isinstance(model, TDM)
         fitted = self.fitted_to(dataset)
         noise, threshold = latent_statistics(
@@ -325,6 +342,11 @@ class SymmetryFilter(AbstractAugmentation):
             batch.next_obs + epsilon + moved_rate - rate, batch.terminal,
         )  # fmt: skip
         return made, violation <= self.threshold
+
+
+def layout(model: Any) -> Any:
+    """Structure, shapes and activations of networks: what a stored state must agree on."""
+    return jax.tree.structure(model), [x.shape for x in jax.tree.leaves(model)]
 
 
 def mean_violation(model: TDM, latent: Latent) -> Scalar:

@@ -71,3 +71,17 @@ def neighbour_spacing(obs: np.ndarray) -> float:
     squared[np.arange(len(queries)), np.arange(len(queries))] = np.inf
     nearest = np.maximum(squared.min(1), 0)
     return float(np.median(np.sqrt(nearest / scores.shape[1])))
+
+
+def nearest_distances(queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Root mean square over coordinates of the difference of each query from its nearest row.
+
+    Shapes: `queries` (queries, obs) and `rows` (rows, obs), in one unit; result `(queries,)`.
+    """
+    queries, rows = np.asarray(queries, np.float64), np.asarray(rows, np.float64)
+    sizes, doubled, found = (rows**2).sum(1), -2 * rows.T, []
+    for part in np.array_split(queries, max(1, len(queries) // 256)):  # 256 × rows fit in a cache
+        products = part @ doubled
+        products += sizes
+        found.append(products.min(1) + (part**2).sum(1))
+    return np.sqrt(np.maximum(np.concatenate(found), 0.0) / queries.shape[1])  # rounding: −1e-16

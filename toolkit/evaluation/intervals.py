@@ -54,3 +54,55 @@ def bootstrap_interval(
     samples = [aggregate(np.take_along_axis(scores, rows, axis=0)) for rows in drawn]
     low, high = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
+
+
+def episode_interval(
+    statistic: Callable[[np.ndarray], float],
+    episodes: np.ndarray,
+    *,
+    confidence: float = 0.95,
+    num_samples: int = 500,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Percentile interval of a statistic of rows, by drawing whole episodes with replacement.
+
+    Rows of one episode resemble each other, so drawing them one by one would promise too much.
+    `statistic` gets row numbers; draws for which it is not finite (an empty group) are left out.
+
+    Shapes: `episodes (rows,)`, the episode of each row.
+    Raises:
+        UserError: there are fewer than two episodes, or the statistic is finite in no draw.
+    """
+    _, episode = np.unique(episodes, return_inverse=True)
+    rows_of = np.split(np.argsort(episode, kind="stable"), np.cumsum(np.bincount(episode))[:-1])
+    if len(rows_of) < 2:
+        raise UserError(f"An interval over episodes needs at least two, got {len(rows_of)}.")
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(rows_of), size=(num_samples, len(rows_of)))
+    samples = np.array([statistic(np.concatenate([rows_of[e] for e in row])) for row in drawn])
+    samples = samples[np.isfinite(samples)]
+    if not samples.size:
+        raise UserError("`statistic` was finite in no draw of episodes.")
+    low, high = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Spearman's ρ of two vectors: 1 where the larger of one is the larger of the other.
+
+    Equal values share the mean of their ranks; NaN where a vector is constant or too short.
+
+    Raises:
+        UserError: the two differ in length.
+    """
+    if len(one) != len(other):
+        raise UserError(f"Both vectors must be of one length, got {len(one)} and {len(other)}.")
+    first, second = _ranks(np.asarray(one)), _ranks(np.asarray(other))
+    if len(one) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    _, which, count = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(count) - (count + 1) / 2)[which]

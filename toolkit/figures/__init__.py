@@ -1,6 +1,13 @@
 """Figures: data in, plotly figure out. Nothing here shows, saves or trains anything."""
 
 from toolkit.figures.ablation import ablation_figure
+from toolkit.figures.augmentation import (
+    by_noise_figure,
+    filter_figure,
+    gate_figure,
+    kept_error_figure,
+    reach_figure,
+)
 from toolkit.figures.coverage import coverage_figure, subsample_figure
 from toolkit.figures.dataset import dataset_figure
 from toolkit.figures.eigenplane import eigenplane_figure
@@ -33,6 +40,7 @@ __all__ = [
     "ablation_figure",
     "aliasing_figure",
     "by_distance_figure",
+    "by_noise_figure",
     "coverage_figure",
     "dataset_figure",
     "eigenplane_figure",
@@ -40,17 +48,21 @@ __all__ = [
     "energy_figure",
     "error_by_horizon_figure",
     "evidence_figure",
+    "filter_figure",
     "frames_figure",
+    "gate_figure",
     "generator_figure",
     "gradient_figure",
     "groups_figure",
     "impulse_figure",
     "initialisation_figure",
+    "kept_error_figure",
     "log_prob_figure",
     "monitor_figure",
     "nonnormal_figure",
     "pendulum_film_figure",
     "qualities_figure",
+    "reach_figure",
     "return_figure",
     "reversal_figure",
     "rollout_figure",

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from toolkit.data.coverage import nearest_distances
 from toolkit.errors import UserError
 from toolkit.figures.checks import labels_for, matrix, vector
 from toolkit.figures.theme import GRID, LEGEND_BELOW, PALETTE, themed
@@ -122,9 +123,7 @@ def coverage_gap(queries: np.ndarray, kept: np.ndarray) -> float:
 
     Shapes: `queries` (queries, obs) and `kept` (rows, obs), both in units of standard deviations.
     """
-    squares = (queries**2).sum(1)[:, None] + (kept**2).sum(1) - 2 * queries @ kept.T
-    nearest = np.maximum(squares.min(1), 0.0)  # rounding may leave −1e-16
-    return float(np.mean(np.sqrt(nearest / queries.shape[1])))
+    return float(np.mean(nearest_distances(queries, kept)))
 
 
 def subsample_figure(

@@ -287,11 +287,8 @@ class TDMLearner(RepresentationLearner):
         Raises:
             UserError: the width is too small to be quartered.
         """
-        if self.width < 4:
-            raise UserError(f"`width` must be at least 4, got {self.width}.")
         return TDM(
-            dataset.obs_dim, dataset.action_dim,
-            encoder_widths=(self.width, self.width // 2, self.width // 4),
+            dataset.obs_dim, dataset.action_dim, encoder_widths=encoder_widths(self.width),
             dynamics_widths=(self.width,) * 3, activation=ACTIVATIONS[self.activation], key=key,
         )  # fmt: skip
 
@@ -319,6 +316,17 @@ class TDMLearner(RepresentationLearner):
     def measured(self, model: TDM, rows: Transitions) -> Metrics:
         """The paper's terms, also of the published variant, so that the two can be compared."""
         return named(mean_terms(tdm_terms, model, rows))
+
+
+def encoder_widths(width: int) -> tuple[int, ...]:
+    """Hidden widths of an encoder with the proportions of Table 3.
+
+    Raises:
+        UserError: the width is too small to be quartered.
+    """
+    if width < 4:
+        raise UserError(f"`width` must be at least 4, got {width}.")
+    return width, width // 2, width // 4
 
 
 def mean_terms(terms: Callable[..., Terms], model: eqx.Module, batch: Transitions) -> Terms:

@@ -10,6 +10,7 @@ from toolkit.widgets.picture import save_picture, static
 from toolkit.widgets.predict import predict_first
 
 if TYPE_CHECKING:
+    from toolkit.widgets.augmentation import explore_filter
     from toolkit.widgets.eigenplane import EigenPlane
     from toolkit.widgets.frames import FramePlayer
     from toolkit.widgets.gradients import explore_gradients
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 #: Imported when they are used: two cannot exist without the widget packages, the others need JAX.
 _HOMES = {
+    "augmentation": ("explore_filter",),
     "eigenplane": ("EigenPlane",),
     "frames": ("FramePlayer",),
     "gradients": ("explore_gradients",),
@@ -40,6 +42,7 @@ __all__ = [
     "TrainedCase",
     "compare_frames",
     "explore",
+    "explore_filter",
     "explore_gradients",
     "explore_violation",
     "film_prediction",
