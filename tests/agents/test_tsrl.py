@@ -35,6 +35,7 @@ from toolkit.data import Transitions
 from toolkit.data.dataset import Source
 from toolkit.errors import UserError
 from toolkit.tsymmetry import TDM
+from toolkit.tsymmetry.learner import TDMLearner
 
 SIZES = {"hidden": 4, "layers": 2, "batch_size": BATCH, "policy_noise": 0.0, "dropout": 0.0}
 #: Weights at which every term of Eq. 11 counts.
@@ -460,3 +461,15 @@ def test_joined_batches_keep_their_order():
     np.testing.assert_allclose(both.obs[:BATCH], first.obs)
     np.testing.assert_allclose(both.reward[BATCH:], second.reward)
     assert both.terminal.shape == (2 * BATCH,)
+
+
+def test_a_model_of_other_sizes_needs_the_agents_word_for_it():
+    data = random_dataset(64)
+    narrow = TDMLearner(width=8, activation="tanh").network(data, key=jr.key(0))
+    sizes = {"hidden": 4, "batch_size": 8}
+    agent = TSRL(**sizes, model_width=8, model_activation="tanh")
+    built = agent.build_on(agent.init(data, key=jr.key(1)), narrow, data)
+    assert built.model.encoder.activation is jnp.tanh
+    for other in (TSRL(**sizes), TSRL(**sizes, model_width=8)):
+        with pytest.raises(UserError, match="another width or activation than `model_width`"):
+            other.build_on(other.init(data, key=jr.key(1)), narrow, data)

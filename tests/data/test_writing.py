@@ -72,6 +72,39 @@ def test_layout_is_d4rls_and_compressed(tmp_path):
         assert content["observations"].dtype == np.float32
 
 
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_a_compact_file_is_read_back_bit_for_bit_and_is_smaller(tmp_path, data):
+    rows = data.draw(st.integers(1, 40))
+    obs = np.random.default_rng(0).normal(size=(rows + 1, 300)).astype(np.float32)
+    successors = obs[1:].copy()
+    jumps = data.draw(st.lists(st.integers(0, rows - 1), max_size=3, unique=True))
+    successors[jumps] = np.nan  # as a damaged file has it; `load` refuses it, reading does not
+    raw = RawArrays(
+        obs[:-1], np.zeros((rows, 1)), np.zeros(rows), np.zeros(rows, bool), successors,
+        name="hopper-medium-v2", attributes={"origin": "here"},
+    )  # fmt: skip
+    whole = write_d4rl(tmp_path / "whole.hdf5", raw)
+    compact = write_d4rl(tmp_path / "compact.hdf5", raw, compact=True)
+    one, other = read_arrays(whole), read_arrays(compact)
+    assert one.stored.keys() == other.stored.keys() and one.attributes == other.attributes
+    for key, array in one.stored.items():
+        assert array.dtype == other.stored[key].dtype
+        assert array.tobytes() == other.stored[key].tobytes()
+    if rows > 8:
+        assert compact.stat().st_size < 0.8 * whole.stat().st_size
+
+
+def test_a_compact_file_with_a_row_out_of_range_is_damaged(tmp_path):
+    path = write_d4rl(tmp_path / "file.hdf5", dataset(), compact=True)
+    with h5py.File(path, "r+") as file:
+        file["infos/other_successors/rows"][0] = 1000
+    with pytest.raises(UserError, match="got a truncated or damaged one"):
+        read_arrays(path)
+
+
 def test_raw_arrays_are_written_as_they_are(tmp_path, recording):
     arrays = recording([5]).arrays()
     arrays["rewards"][2] = np.nan

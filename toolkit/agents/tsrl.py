@@ -171,9 +171,10 @@ class TSRL(AbstractOfflineAgent):
         critic = TwinCritic(*sizes, key=critic_key)
         model = self.foundation().network(dataset, key=model_key)
         if not self.needs_dynamics:
+            widths, activation = encoder_widths(self.model_width), self.model_activation
             model = Autoencoder(
-                dataset.obs_dim, dataset.action_dim, encoder_widths=encoder_widths(self.model_width),
-                activation=ACTIVATIONS[self.model_activation], key=model_key,
+                dataset.obs_dim, dataset.action_dim, encoder_widths=widths,
+                activation=ACTIVATIONS[activation], key=model_key,
             )  # fmt: skip
         zero = jnp.zeros(())
         return TSRLState(

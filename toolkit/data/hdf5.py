@@ -12,6 +12,8 @@ from toolkit.data.arrays import OPTIONAL, REQUIRED
 from toolkit.errors import UserError
 
 VALID_NEXT = "infos/valid_next"
+#: In compact files, the successors that are not the next row: which rows have one, and they.
+OTHER_ROWS, OTHER_SUCCESSORS = "infos/other_successors/rows", "infos/other_successors/observations"
 
 
 def read_hdf5(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -25,15 +27,33 @@ def read_hdf5(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             _check_layout(path, file)
             wanted = [key for key in (*REQUIRED, *OPTIONAL, VALID_NEXT) if key in file]
             arrays = {key: _read(path, file, key) for key in wanted}
+            if OTHER_ROWS in file:
+                others = (_read(path, file, key) for key in (OTHER_ROWS, OTHER_SUCCESSORS))
+                arrays["next_observations"] = whole_successors(arrays["observations"], *others)
             attributes = {key: _plain(value) for key, value in file.attrs.items()}
             return arrays, {k: v for k, v in attributes.items() if isinstance(v, str | int | float)}
     except UserError:
         raise
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
         raise UserError(
             f"{path}: expected a whole HDF5 file, got a truncated or damaged one "
             f"({_first_line(error)})."
         ) from None
+
+
+def whole_successors(obs: np.ndarray, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """`next_observations` of a compact file: the next row, but for the others."""
+    successors = np.concatenate([obs[1:], obs[-1:]])
+    successors[rows] = others
+    return successors
+
+
+def other_successors(obs: np.ndarray, successors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows whose successor is not, bit for bit, the next row, and these successors."""
+    follows = np.concatenate([obs[1:], obs[-1:]]).tobytes(), successors.tobytes()
+    here, there = (np.frombuffer(x, np.uint8).reshape(len(obs), -1) for x in follows)
+    rows = np.flatnonzero((here != there).any(axis=1)).astype(np.int32)
+    return rows, successors[rows]
 
 
 def _check_layout(path: Path, file: h5py.File) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from toolkit.data.arrays import RawArrays
 from toolkit.data.dataset import Dataset
-from toolkit.data.hdf5 import VALID_NEXT
+from toolkit.data.hdf5 import OTHER_ROWS, OTHER_SUCCESSORS, VALID_NEXT, other_successors
 from toolkit.drafts import draft_of
 
 Attribute = str | int | float | bool
@@ -22,6 +22,8 @@ def write_d4rl(
     path: str | Path,
     dataset: Dataset | RawArrays,
     metadata: Mapping[str, Attribute] | None = None,
+    *,
+    compact: bool = False,
 ) -> Path:
     """Write D4RL's layout, gzip-compressed, and return the path.
 
@@ -29,11 +31,18 @@ def write_d4rl(
     `source_sha256`, which `load` reads back; `metadata` is added to them. The file appears under
     its name only when it is complete.
 
+    A compact file has, in place of `next_observations`, only those that are not the next row,
+    under `infos/other_successors`: `load` puts them back exactly, other readers miss them.
+
     Raises:
         UserError: the folder is missing or read-only, or the disk is full.
     """
     path = Path(path)
     arrays, attributes = _from_dataset(dataset) if isinstance(dataset, Dataset) else _as_is(dataset)
+    if compact and "next_observations" in arrays:
+        successors = arrays.pop("next_observations")
+        rows, others = other_successors(arrays["observations"], successors)
+        arrays |= {OTHER_ROWS: rows, OTHER_SUCCESSORS: others}
     with draft_of(path) as draft:
         draft.write_bytes(_encode(arrays, {**attributes, **(metadata or {})}))
     return path
