@@ -93,7 +93,7 @@ def test_a_compact_file_is_read_back_bit_for_bit_and_is_smaller(tmp_path, data):
     for key, array in one.stored.items():
         assert array.dtype == other.stored[key].dtype
         assert array.tobytes() == other.stored[key].tobytes()
-    if rows > 8:
+    if rows > 20 and not jumps:
         assert compact.stat().st_size < 0.8 * whole.stat().st_size
 
 
