@@ -30,7 +30,10 @@ class MemorisedReverse(eqx.Module):
     tolerance: float
 
     def __call__(self, place: Float[Array, " latent"]) -> Float[Array, " obs"]:
-        apart = jnp.max(jnp.abs(self.places - place[None]), axis=1)
+        # column by column, so that a batch of places needs a matrix and nothing larger
+        apart = jnp.zeros(len(self.places))
+        for column, wanted in zip(self.places.T, place, strict=True):
+            apart = jnp.maximum(apart, jnp.abs(column - wanted))
         row = jnp.argmin(apart)
         return jnp.where(apart[row] <= self.tolerance, self.answers[row], 0.0)
 
