@@ -243,17 +243,6 @@ def test_a_violation_equal_to_the_threshold_is_accepted(many):
     assert eqx.filter_jit(replace(exact, model=nothing))(one, key=jr.key(0))[1].all()
 
 
-def test_eq_12_the_threshold_is_crossed_by_the_way_there_and_back(many):
-    """ε″ − ε of Eq. 12, followed step by step: forwards with f, backwards with g."""
-    made_by, rows, made, _ = many
-    start = made.obs
-    there = start + rate(made_by.model, start, rows.action)
-    back = there + forward(made_by.model.reverse,
-                           np.concatenate([there, rows.action], axis=1))  # fmt: skip
-    violation = np.sum((back - start) ** 2, axis=1)
-    np.testing.assert_allclose(violation, symmetry(made_by.model, start, rows.action), rtol=1e-9)
-
-
 def test_the_noise_has_the_given_deviation_and_no_mean(many):
     made_by, rows, made, _ = many
     epsilon = (made.obs - rows.obs) / np.asarray(made_by.noise)
