@@ -452,13 +452,13 @@ def test_joined_batches_keep_their_order():
     assert both.terminal.shape == (2 * BATCH,)
 
 
-def test_a_model_of_other_sizes_needs_the_agents_word_for_it():
+def test_what_is_known_of_a_trained_model_sizes_the_state():
     data = random_dataset(64)
-    narrow = TDMLearner(width=8, activation="tanh").network(data, key=jr.key(0))
-    sizes = {"hidden": 4, "batch_size": 8}
-    agent = TSRL(**sizes, model_width=8, model_activation="tanh")
-    built = agent.build_on(agent.init(data, key=jr.key(1)), narrow, data)
-    assert built.model.encoder.activation is jnp.tanh
-    for other in (TSRL(**sizes), TSRL(**sizes, model_width=8)):
-        with pytest.raises(UserError, match="another width or activation than `model_width`"):
-            other.build_on(other.init(data, key=jr.key(1)), narrow, data)
+    narrow = TDMLearner(width=8, activation="tanh")
+    agent = TSRL(hidden=4, batch_size=8).fitted_to_model({"width": 8, "activation": "tanh"})
+    blank = agent.init(data, key=jr.key(1))
+    built = agent.build_on(blank, narrow.network(data, key=jr.key(0)), data)
+    assert jax.tree.structure(blank.model) == jax.tree.structure(built.model)  # activation too
+    assert [x.shape for x in jax.tree.leaves(blank.model)] == [
+        x.shape for x in jax.tree.leaves(built.model)
+    ]

@@ -72,6 +72,12 @@ class AbstractOfflineAgent(AbstractLearner):
     def policy(self, state: State) -> AbstractPolicy:
         """What the state of one seed does, without exploration, on normalised observations."""
 
+    def fitted_to_model(self, settings: dict[str, Any]) -> AbstractOfflineAgent:
+        """The agent with what it must know of the model that it builds on, from the
+        hyperparameters with which that was trained.
+        """
+        return self
+
     def check_foundation(self, trained: str, parts: frozenset[str]) -> None:
         """Refuse a representation that lacks what this agent would use of it.
 

@@ -96,11 +96,11 @@ class MOPO(AbstractOfflineAgent):
     ensemble_updates: int = 20_000
     """Longest training of the ensemble that is trained first, in updates."""
     num_members: int = 7
-    """Members of the ensemble, its own `num_members`."""
+    """Members of an ensemble that is trained first; a named one has its own."""
     num_elites: int = 5
-    """Members that are used, its own `num_elites`."""
+    """Of them those that are used; a named one has its own."""
     model_hidden: int = 200
-    """Width of the ensemble's hidden layers, its own `hidden`."""
+    """Width of its hidden layers; a named one has its own."""
     horizon: int | None = None
     """Steps of a rollout; without it, the published one for robot and data, else 5."""
     penalty_weight: float | None = None
@@ -133,6 +133,13 @@ class MOPO(AbstractOfflineAgent):
     """Rate of Adam, for actor, critics and temperature."""
     num_updates: int = 100_000
     """Length of the run, in updates, without the ensemble's."""
+
+    def fitted_to_model(self, settings: dict[str, Any]) -> MOPO:
+        """With the sizes of the ensemble that it builds on."""
+        return replace(
+            self, num_members=settings["num_members"], num_elites=settings["num_elites"],
+            model_hidden=settings["hidden"],
+        )  # fmt: skip
 
     def check_foundation(self, trained: str, parts: frozenset[str]) -> None:
         if "ensemble" not in parts:

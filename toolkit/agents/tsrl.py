@@ -76,9 +76,9 @@ class TSRL(AbstractOfflineAgent):
     tdm_updates: int = 20_000
     """Longest training of the TDM that is trained first, in updates."""
     model_width: int = 512
-    """Units of the model's widest layers, its own `width`."""
+    """Units of the widest layers of a TDM that is trained first; that of a named one is its own."""
     model_activation: Activation = "relu"
-    """Between the model's layers, its own `activation`."""
+    """Between the layers of a TDM that is trained first; that of a named one is its own."""
     quantile: float | None = None
     """τ: quantile of ℓ_Tsym over the data within which augmented samples are kept; without it,
     the paper's for the robot (0.5 for walker2d and Adroit, else 0.7)."""
@@ -125,6 +125,11 @@ class TSRL(AbstractOfflineAgent):
         return TDMLearner(
             num_updates=self.tdm_updates, width=self.model_width, activation=self.model_activation
         )
+
+    def fitted_to_model(self, settings: dict[str, Any]) -> TSRL:
+        """With the width and the activation of the model that it builds on."""
+        width, activation = settings.get("width", 512), settings["activation"]
+        return replace(self, model_width=width, model_activation=activation)
 
     def fitted_to(self, dataset: Dataset) -> TSRL:
         """With the paper's τ and λ₁ for the robot, where they were left open."""
@@ -195,16 +200,9 @@ class TSRL(AbstractOfflineAgent):
         Of a model whose dynamics are not asked, only the encoder and the decoders are kept.
         """
         del normaliser  # model, actor and critics share their units
-        used = lambda m: (
-            m if self.needs_dynamics else (m.encoder, m.state_decoder, m.action_decoder)
-        )
-        if layout(used(model)) != layout(used(state.model)):
-            raise UserError(
-                "The trained model has another width or activation than `model_width` "
-                f"{self.model_width} and `model_activation` {self.model_activation} say."
-            )
         if not self.needs_dynamics:
-            return replace(state, model=eqx.tree_at(used, state.model, used(model)))
+            coders = lambda m: (m.encoder, m.state_decoder, m.action_decoder)
+            return replace(state, model=eqx.tree_at(coders, state.model, coders(model)))
         assert isinstance(model, TDM)
         fitted = self.fitted_to(dataset)
         noise, threshold = latent_statistics(
@@ -343,11 +341,6 @@ class SymmetryFilter(AbstractAugmentation):
             batch.next_obs + epsilon + moved_rate - rate, batch.terminal,
         )  # fmt: skip
         return made, violation <= self.threshold
-
-
-def layout(model: Any) -> Any:
-    """Structure, shapes and activations of networks: what a stored state must agree on."""
-    return jax.tree.structure(model), [x.shape for x in jax.tree.leaves(model)]
 
 
 def mean_violation(model: TDM, latent: Latent) -> Scalar:

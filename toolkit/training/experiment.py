@@ -20,7 +20,7 @@ from toolkit.training.config import (
     check_numbers,
     hyperparameters_of,
 )
-from toolkit.training.foundation import build_on, read_foundation
+from toolkit.training.foundation import build_on, fitted_to_foundation, read_foundation
 from toolkit.training.learner import AbstractLearner, Sampler, State
 from toolkit.training.loop import init_states
 from toolkit.training.passport import environment
@@ -74,6 +74,8 @@ def prepare(
     env_record = environment(env) if env else None
     dataset = load(data) if dataset is None else dataset
     learner = learner.fitted_to(dataset)
+    if getattr(learner, "representation", ""):
+        learner = fitted_to_foundation(learner)
     record = DataRecord.of(dataset, data)
     config = RunConfig(
         model, hyperparameters_of(learner), record, tuple(seeds), chunk_updates, env=env_record,

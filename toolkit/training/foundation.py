@@ -16,6 +16,25 @@ from toolkit.training.config import RunConfig
 from toolkit.training.loop import select_seed
 
 
+def fitted_to_foundation(agent: Any) -> Any:
+    """The agent with what it must know of the model in its `representation` to be stored alone.
+
+    Raises:
+        UserError: the folder holds no run, or one of what no agent can build on.
+    """
+    from toolkit.training.run import Run  # a run needs experiments, and these need this module
+
+    config = Run.open(agent.representation).config
+    if config.kind != "representation":
+        raise UserError(
+            f"{agent.representation} trained {config.model}, which is no representation."
+        )
+    agent.check_foundation(
+        f"{agent.representation} trained {config.model}", find_model(config.model).load().parts
+    )
+    return agent.fitted_to_model(config.hyperparameters)
+
+
 def read_foundation(folder: str, config: RunConfig, normaliser: Normaliser) -> list[Any]:
     """The model that the run in `folder` has for each seed of `config`, in the order of its seeds.
 
