@@ -194,8 +194,8 @@ def test_another_normalisation(folder, data):
         read_foundation(str(folder), experiment.config, wider)
 
 
-def test_what_is_refused_leaves_no_folder(data, tmp_path):
-    experiment = agent_on(tmp_path / "nowhere", data)
+def test_what_is_refused_leaves_no_folder(folder, data, tmp_path):
+    experiment = agent_on(folder, data, seeds=(99,))  # on which no model was trained
     with pytest.raises(UserError):
         start_or_continue(tmp_path / "out", experiment, resume=False)
     assert not (tmp_path / "out").exists()
