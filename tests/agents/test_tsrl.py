@@ -462,3 +462,13 @@ def test_what_is_known_of_a_trained_model_sizes_the_state():
     assert [x.shape for x in jax.tree.leaves(blank.model)] == [
         x.shape for x in jax.tree.leaves(built.model)
     ]
+
+
+def test_an_agent_whose_settings_are_left_to_the_data_says_so():
+    data = random_dataset(64)
+    agent = TSRL(hidden=4, batch_size=8, policy_every=1)
+    model = TDM(OBS, ACTION, encoder_widths=(8,), dynamics_widths=(8,), key=jr.key(0))
+    state = agent.build_on(agent.init(data, key=jr.key(1)), model, data)
+    batch = agent.sample(agent.prepare(data), key=jr.key(2))
+    with pytest.raises(UserError, match="`action_weight` is left to the data"):
+        agent.update(state, batch, key=jr.key(3))

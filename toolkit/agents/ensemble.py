@@ -12,6 +12,7 @@ import jax.random as jr
 from jax.lax import stop_gradient
 from jaxtyping import Array, Bool, Float, Int
 
+from toolkit.agents.interface import check_is_fitted
 from toolkit.data.dataset import Dataset
 from toolkit.data.normaliser import Normaliser
 from toolkit.data.samplers import Transitions
@@ -232,10 +233,3 @@ class EnsembleLearner(HeldOutLearner):
 
     def arranged(self, best: Ensemble, best_loss: Float[Array, " members"]) -> Ensemble:
         return replace(best, order=jnp.argsort(best_loss).astype(jnp.int32))
-
-
-def check_is_fitted(learner: eqx.Module, *names: str) -> None:
-    """Refuse a learner some of whose hyperparameters are still left to the data."""
-    for name in names:
-        if getattr(learner, name) is None:
-            raise UserError(f"`{name}` is left to the data; `fitted_to(dataset)` fills it in.")

@@ -112,3 +112,10 @@ class AbstractOfflineAgent(AbstractLearner):
                 "scaled to [-1, 1]."
             )
         return sampler
+
+
+def check_is_fitted(learner: eqx.Module, *names: str) -> None:
+    """Refuse a learner some of whose hyperparameters are still left to the data."""
+    for name in names:
+        if getattr(learner, name) is None:
+            raise UserError(f"`{name}` is left to the data; `fitted_to(dataset)` fills it in.")

@@ -12,8 +12,8 @@ import jax.random as jr
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from toolkit.agents.ensemble import Ensemble, EnsembleLearner, check_is_fitted, outcomes
-from toolkit.agents.interface import AbstractOfflineAgent, AbstractPolicy
+from toolkit.agents.ensemble import Ensemble, EnsembleLearner, outcomes
+from toolkit.agents.interface import AbstractOfflineAgent, AbstractPolicy, check_is_fitted
 from toolkit.agents.networks import GaussianActor
 from toolkit.agents.replay import Replay
 from toolkit.agents.sac import SAC, ActorPolicy, SACState

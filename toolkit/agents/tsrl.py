@@ -13,7 +13,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from toolkit.agents.augmentation import AbstractAugmentation, Accepted
-from toolkit.agents.interface import AbstractOfflineAgent, AbstractPolicy
+from toolkit.agents.interface import AbstractOfflineAgent, AbstractPolicy, check_is_fitted
 from toolkit.agents.networks import TanhActor, TwinCritic, fresh_copy, polyak
 from toolkit.agents.td3 import (
     DeterministicPolicy,
@@ -272,6 +272,7 @@ class TSRL(AbstractOfflineAgent):
         key: Key,
     ) -> TSRLState:
         """A step of the actor along Eq. 11, and one of every target after it."""
+        check_is_fitted(self, "action_weight")
 
         def loss(actor: TanhActor) -> tuple[Scalar, Metrics]:
             action = actor.batch(batch.obs, key=key if self.dropout else None)
