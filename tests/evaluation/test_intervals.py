@@ -12,6 +12,8 @@ from toolkit.evaluation.intervals import (
     episode_interval,
     interquartile_mean,
     optimality_gap,
+    performance_profile,
+    profile_interval,
     rank_correlation,
 )
 
@@ -135,3 +137,24 @@ def test_draws_without_a_value_are_left_out():
         episode_interval(lambda rows: float("nan"), episodes)
     with pytest.raises(UserError, match="at least two, got 1"):
         episode_interval(only_first, np.zeros(4))
+
+
+def test_the_profile_is_the_share_of_entries_above_each_threshold():
+    scores = np.array([[0.0, 10.0], [20.0, 30.0], [40.0, 50.0]])
+    found = performance_profile(scores, np.array([-1.0, 0.0, 25.0, 50.0]))
+    np.testing.assert_allclose(found, [1.0, 5 / 6, 0.5, 0.0])
+
+
+def test_the_profiles_interval_comes_from_runs_within_their_tasks():
+    spread = np.random.default_rng(0).normal(size=(6, 3)) + np.array([0.0, 5.0, 10.0])
+    thresholds = np.linspace(-2, 12, 8)
+    low, high = profile_interval(spread, thresholds, num_samples=400)
+    inside = performance_profile(spread, thresholds)
+    assert (low <= inside).all() and (inside <= high).all() and (high - low).max() > 0.05
+    # tasks are fixed: between two tasks whose runs do not overlap nothing is uncertain
+    apart = np.array([[0.0, 10.0], [1.0, 11.0]])
+    low, high = profile_interval(apart, np.array([5.0]), num_samples=50)
+    assert (low[0], high[0]) == (0.5, 0.5)
+    single = np.array([[1.0, 2.0]])
+    low, high = profile_interval(single, np.array([1.5]), num_samples=20)
+    assert low[0] == high[0] == 0.5  # one run says nothing of its own spread

@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 
 from toolkit.data.samplers import Transitions
-from toolkit.errors import UserError
 from toolkit.evaluation.violation import (
     Neighbours,
-    rank_correlation,
     rate_errors,
     share_larger,
     violations,
@@ -48,14 +46,6 @@ def test_the_nearest_row_is_found_over_states_and_actions():
     apart = np.linalg.norm(asked[:, None] - both[None], axis=2)
     np.testing.assert_array_equal(row, apart.argmin(1))
     np.testing.assert_allclose(distance, apart.min(1), rtol=1e-5)
-
-
-def test_ranks_count_and_not_sizes():
-    x = np.array([3.0, 1.0, 2.0, 9.0])
-    assert rank_correlation(x, np.exp(x)) == pytest.approx(1)
-    assert rank_correlation(x, -x) == pytest.approx(-1)
-    with pytest.raises(UserError, match="at least 3; got 2 and 2"):
-        rank_correlation(x[:2], x[:2])
 
 
 def test_the_share_that_is_larger_counts_pairs():

@@ -27,6 +27,34 @@ def optimality_gap(scores: Scores, target: float = 1.0) -> float:
     return float(target - np.minimum(scores, target).mean())
 
 
+def performance_profile(
+    scores: Scores, thresholds: Float[np.ndarray, " thresholds"]
+) -> Float[np.ndarray, " thresholds"]:
+    """The share of all entries above each threshold: how often a run does at least that well."""
+    return (scores[:, :, None] > thresholds[None, None]).mean(axis=(0, 1))
+
+
+def profile_interval(
+    scores: Scores,
+    thresholds: Float[np.ndarray, " thresholds"],
+    *,
+    confidence: float = 0.95,
+    num_samples: int = 2000,
+    seed: int = 0,
+) -> tuple[Float[np.ndarray, " thresholds"], Float[np.ndarray, " thresholds"]]:
+    """Percentile interval of the performance profile at each threshold by itself.
+
+    Runs are drawn with replacement within each task on its own; the tasks are fixed.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(scores), size=(num_samples, *scores.shape))
+    profiles = np.array([
+        performance_profile(np.take_along_axis(scores, rows, axis=0), thresholds) for rows in drawn
+    ])  # fmt: skip
+    low, high = np.quantile(profiles, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    return low, high
+
+
 def bootstrap_interval(
     scores: Scores,
     aggregate: Callable[[Scores], float] = interquartile_mean,

@@ -8,10 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy.spatial import cKDTree
-from scipy.stats import spearmanr
 
 from toolkit.data.samplers import Transitions
-from toolkit.errors import UserError
 from toolkit.tsymmetry import TDM, symmetry_violation
 
 
@@ -54,21 +52,6 @@ class Neighbours:
         """Distance to the nearest transition, and which row it is."""
         distance, row = self._tree.query(np.concatenate([obs, action], axis=1))
         return distance, row
-
-
-def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Spearman's ρ: 1 if both always rank alike, 0 if one says nothing of the other's order.
-
-    Raises:
-        UserError: they differ in length, or hold fewer than three numbers.
-    """
-    one, other = np.asarray(one).ravel(), np.asarray(other).ravel()
-    if one.size != other.size or one.size < 3:
-        raise UserError(
-            f"`other` must hold as many numbers as `one`, at least 3; got {one.size} and "
-            f"{other.size}."
-        )
-    return float(spearmanr(one, other).statistic)
 
 
 def share_larger(values: np.ndarray, reference: np.ndarray) -> float:

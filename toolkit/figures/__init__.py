@@ -14,6 +14,7 @@ from toolkit.figures.eigenplane import eigenplane_figure
 from toolkit.figures.endings import endings_figure, evidence_figure
 from toolkit.figures.frames import Film, frames_figure
 from toolkit.figures.gradients import gradient_figure, nonnormal_figure
+from toolkit.figures.profiles import profile_figure
 from toolkit.figures.qualities import log_prob_figure, qualities_figure, stages_figure
 from toolkit.figures.response import aliasing_figure, impulse_figure, zero_order_hold_figure
 from toolkit.figures.reversal import (
@@ -61,6 +62,7 @@ __all__ = [
     "monitor_figure",
     "nonnormal_figure",
     "pendulum_film_figure",
+    "profile_figure",
     "qualities_figure",
     "reach_figure",
     "return_figure",

@@ -40,10 +40,11 @@ METHODS: dict[str, tuple[str, str]] = {
     "kfc": (PALETTE[0], "solid"),
     "cql": (PALETTE[1], "dash"),
     "bc": (PALETTE[7], "dot"),
-    "td3+bc": (PALETTE[2], "dashdot"),
+    "td3-bc": (PALETTE[2], "dashdot"),
     "iql": (PALETTE[4], "longdash"),
     "td3": (PALETTE[5], "dash"),
     "sac": (PALETTE[6], "dashdot"),
+    "mopo": ("#882255", "longdashdot"),
 }
 
 _AXIS = {
