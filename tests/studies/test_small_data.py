@@ -9,9 +9,17 @@ import numpy as np
 import pytest
 
 from toolkit.errors import UserError
+from toolkit.registry import find_model
 from toolkit.studies import small_data
 from toolkit.studies.comparison import Candidate
-from toolkit.studies.small_data import PAPER, Effort, SmallData, summary
+from toolkit.studies.small_data import (
+    CANDIDATES,
+    PAPER,
+    REPRESENTATIONS,
+    Effort,
+    SmallData,
+    summary,
+)
 from toolkit.training import driver
 
 pytest.importorskip("mujoco")
@@ -132,3 +140,15 @@ def test_the_papers_means_are_those_it_speaks_of():
 def test_what_cannot_be_studied_is_refused(tmp_path, changes, sentence):
     with pytest.raises(UserError, match=sentence):
         study(tmp_path, **changes).run()
+
+
+def test_every_candidate_finds_what_it_builds_on():
+    for name, candidate in CANDIDATES.items():
+        agent = find_model(candidate.model).load()(**candidate.options)
+        if not hasattr(agent, "representation"):
+            assert name not in REPRESENTATIONS
+            continue
+        model, settings = REPRESENTATIONS.get(name, ("tdm", {}))
+        learner = find_model(model).load()
+        learner(**settings)
+        agent.check_foundation(f"{name}'s", learner.parts)  # raises where a part is missing

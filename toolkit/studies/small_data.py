@@ -12,7 +12,8 @@ import numpy as np
 from toolkit.errors import UserError
 from toolkit.studies.comparison import Candidate, Row, Table, described
 
-#: Agents by the names of their rows. What begins with `tsrl` builds on a representation.
+_NO_DYNAMICS = {"augment": False, "symmetry_weight": 0.0}
+#: Agents by the names of their rows.
 CANDIDATES = {
     c.name: c
     for c in (
@@ -22,15 +23,25 @@ CANDIDATES = {
         Candidate("td3-bc, noise", "td3-bc", {"state_noise": 0.003}),
         Candidate("iql", "iql"),
         Candidate("cql", "cql"),
+        Candidate("mopo", "mopo"),
         Candidate("tsrl", "tsrl"),
         Candidate("tsrl, no augmentation", "tsrl", {"augment": False}),
         Candidate("tsrl, no latent critic", "tsrl", {"augment": False, "latent_critic": False}),
         Candidate("tsrl, cloning", "tsrl", {"constraint": "cloning"}),
         Candidate("tsrl, published tdm", "tsrl"),
+        Candidate("tsrl, tdm-no-ode", "tsrl", {"augment": False}),
+        Candidate("tsrl, forward-autoencoder", "tsrl", _NO_DYNAMICS),
+        Candidate("tsrl, autoencoder", "tsrl", _NO_DYNAMICS),
+        Candidate("tsrl, simsiam", "tsrl", _NO_DYNAMICS),
     )
 }
-#: The representation that a candidate builds on, where it is not the TDM as the paper has it.
+#: What a candidate builds on, where it is not the TDM as the paper has it.
 REPRESENTATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "mopo": ("dynamics-ensemble", {}),
+    "tsrl, tdm-no-ode": ("tdm-no-ode", {}),
+    "tsrl, forward-autoencoder": ("forward-autoencoder", {}),
+    "tsrl, autoencoder": ("autoencoder", {}),
+    "tsrl, simsiam": ("simsiam", {}),
     "tsrl, published tdm": ("tdm", {"variant": "published"}),
 }
 
