@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 import pytest
 
+from toolkit.agents.td3_bc import TD3BC
+from toolkit.data import Dataset
 from toolkit.errors import UserError
 from toolkit.spectral import Koopman
-from toolkit.training import TrainingDiverged, init_states, prepare, select_seed, train
+from toolkit.training import TrainingDiverged, init_states, loop, prepare, select_seed, train
+from toolkit.tsymmetry.learner import TDMLearner
 
 
 def leaf_bytes(state) -> list[bytes]:
@@ -112,3 +117,32 @@ def test_seeds_that_are_not_distinct_are_refused(tiny, seeds):
     experiment = tiny()
     with pytest.raises(UserError, match="one or more different integers"):
         init_states(experiment.learner, experiment.train, seeds)
+
+
+@pytest.mark.parametrize(
+    "learner",
+    [
+        TD3BC(hidden=4, batch_size=4),
+        TDMLearner(width=4, batch_size=4, check_every=3, num_updates=20, patience=1),
+    ],
+    ids=lambda learner: type(learner).__name__,
+)
+def test_side_by_side_seeds_equal_those_in_turn_and_what_is_seldom_due_stays_a_condition(
+    learner, monkeypatch
+):
+    rng = np.random.default_rng(0)
+    rows = 60
+    data = Dataset.from_arrays(
+        rng.normal(size=(rows, 3)), rng.uniform(-1, 1, (rows, 2)), rng.normal(size=rows),
+        rng.normal(size=(rows, 3)), timeout=np.arange(rows) % 20 == 19,
+    )  # fmt: skip
+    state, sampler = init_states(learner, data, (0, 1)), learner.prepare(data)
+    roots = jnp.stack([jr.key(0), jr.key(1)])
+    in_turn, _ = loop.advance(learner, sampler, state, roots, 7)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    jaxpr = eqx.filter_make_jaxpr(loop.advance.__wrapped__)(learner, sampler, state, roots, 7)[0]
+    assert str(jaxpr).count("cond[") == 1  # the actor's turn, or the look at held-out episodes
+    side_by_side, _ = eqx.filter_jit(loop.advance.__wrapped__)(learner, sampler, state, roots, 7)
+    for one, other in zip(jax.tree.leaves(in_turn), jax.tree.leaves(side_by_side), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(side_by_side.update_count, [7, 7])

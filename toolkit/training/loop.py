@@ -105,8 +105,22 @@ def advance(learner: AbstractLearner, sampler: Sampler, state: State, roots: Any
     if jax.default_backend() == "cpu":
         arrays, metrics = lax.map(lambda pair: one_seed(*pair), (arrays, roots))
     else:
-        arrays, metrics = jax.vmap(one_seed)(arrays, roots)
+        arrays, metrics = _side_by_side(one_seed, arrays, roots)
     return eqx.combine(arrays, static), metrics
+
+
+def _side_by_side(one_seed: Any, arrays: Any, roots: Any) -> Any:
+    """`one_seed` for all seeds at once.
+
+    Their update count is one number and not one per seed, so that what is due every few updates
+    stays a condition: of a condition that differed between seeds both sides would be computed.
+    """
+    count = arrays.update_count[0]
+    of = lambda state: state.update_count
+    axes = eqx.tree_at(of, jax.tree.map(lambda _: 0, arrays), None)
+    single = eqx.tree_at(of, arrays, count)
+    arrays, metrics = jax.vmap(one_seed, in_axes=(axes, 0))(single, roots)
+    return arrays, metrics
 
 
 def scan_updates(

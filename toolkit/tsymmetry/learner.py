@@ -176,11 +176,14 @@ class HeldOutLearner(AbstractLearner):
             model, opt_state = gradient_step(self._adam(), state.model, grads, state.opt_state)
             return replace(state, model=model, opt_state=opt_state), metrics
 
+        # the count stays out of what may differ between seeds: see `_side_by_side`
+        count = state.update_count + 1
         state, metrics = when(~self.stopped(state), train, (state, metrics))
-        state = replace(state, update_count=state.update_count + 1)
+        state = replace(state, update_count=count)
         if validation is None:
             return replace(state, best=state.model), metrics
-        due = self._check_is_due(state) & ~self.stopped(state)
+        # of a stopped model a check finds nothing new, and so changes nothing
+        due = self._check_is_due(state)
         state = when(due, lambda state: self._check(state, validation), state)
         return state, metrics | {"loss/held_out": state.validation_loss}
 
