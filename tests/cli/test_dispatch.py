@@ -85,7 +85,10 @@ def test_data_list_prints_the_built_in_systems(toolkit):
         (["trian"], "'trian' is not a command; did you mean 'train'."),
         (["train", "kopman"], "'kopman' is not a model; did you mean 'koopman'."),
         (["data", "lst"], "'lst' is not a command; did you mean 'list'."),
-        (["bench", "xyz"], "'xyz' is not a benchmark; there is propagation, dynamics, agents."),
+        (
+            ["bench", "xyz"],
+            "'xyz' is not a benchmark; there is propagation, dynamics, agents, tdm.",
+        ),
         (
             ["train", "koopman", "--modes", "x"],
             "--modes: invalid literal for int() with base 10: 'x'",

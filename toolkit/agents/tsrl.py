@@ -272,7 +272,8 @@ class TSRL(AbstractOfflineAgent):
         key: Key,
     ) -> TSRLState:
         """A step of the actor along Eq. 11, and one of every target after it."""
-        check_is_fitted(self, "action_weight")
+        if self.constraint == "latent":
+            check_is_fitted(self, "action_weight")
 
         def loss(actor: TanhActor) -> tuple[Scalar, Metrics]:
             action = actor.batch(batch.obs, key=key if self.dropout else None)
