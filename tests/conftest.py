@@ -32,8 +32,8 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 @pytest.fixture(scope="module", autouse=True)
 def programs_are_dropped_after_each_file():
-    """Compiled programs stay in memory otherwise, each in mappings of its own, until a process may
-    have no more of them: a run of every test ended in XLA like that.
+    """Compiled programs stay in memory otherwise; with all of them in one process, XLA's compiler
+    was seen to abort.
     """
     yield
     jax.clear_caches()

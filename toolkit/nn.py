@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import equinox as eqx
 import jax
@@ -12,6 +13,8 @@ from jaxtyping import Array, Float
 
 from toolkit.product import row_product
 from toolkit.types import Key
+
+Net = TypeVar("Net", bound=eqx.Module)
 
 
 class Linear(eqx.Module):
@@ -60,6 +63,11 @@ class MLP(eqx.Module):
         for layer in self.layers[:-1]:
             x = self.activation(layer(x))
         return x
+
+
+def fresh_copy(net: Net) -> Net:
+    """The same network in buffers of its own: how a target begins."""
+    return jax.tree.map(lambda x: x.copy() if eqx.is_array(x) else x, net)
 
 
 def num_parameters(model: eqx.Module) -> int:

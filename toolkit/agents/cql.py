@@ -15,11 +15,12 @@ from jaxtyping import Array, Float, Int
 
 from toolkit.agents.augmentation import AbstractAugmentation, state_noise
 from toolkit.agents.interface import AbstractOfflineAgent, AbstractPolicy
-from toolkit.agents.networks import GaussianActor, TwinCritic, fresh_copy, polyak
-from toolkit.agents.sac import ActorPolicy, actor_loss, temperature_loss
+from toolkit.agents.networks import GaussianActor, TwinCritic, polyak
+from toolkit.agents.sac import ActorPolicy, actor_loss, draw, temperature_loss
 from toolkit.agents.td3 import critic_loss
 from toolkit.data.dataset import Dataset
 from toolkit.data.samplers import Transitions
+from toolkit.nn import fresh_copy
 from toolkit.training.learner import Metrics
 from toolkit.training.optimise import gradient_step, start
 from toolkit.types import Key, Scalar
@@ -164,14 +165,6 @@ class CQL(AbstractOfflineAgent):
 
 Proposed = Float[Array, "sources batch action"]
 LogDensity = Float[Array, "sources batch"]
-
-
-def draw(
-    actor: GaussianActor, obs: Float[Array, "batch obs"], *, key: Key
-) -> tuple[Float[Array, "batch action"], Float[Array, " batch"]]:
-    """One action for each state, and its log-density."""
-    keys = jr.split(key, len(obs))
-    return jax.vmap(lambda o, k: actor(o).sample_with_log_prob(key=k))(obs, keys)
 
 
 def propose(

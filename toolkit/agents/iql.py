@@ -15,11 +15,12 @@ from jaxtyping import Array, Float, Int
 
 from toolkit.agents.augmentation import AbstractAugmentation, state_noise
 from toolkit.agents.interface import AbstractOfflineAgent, AbstractPolicy
-from toolkit.agents.networks import TanhActor, TwinCritic, ValueNet, fresh_copy, polyak
+from toolkit.agents.networks import TanhActor, TwinCritic, ValueNet, polyak
 from toolkit.agents.td3 import DeterministicPolicy
 from toolkit.data.dataset import Dataset
 from toolkit.data.samplers import Transitions
 from toolkit.errors import UserError
+from toolkit.nn import fresh_copy
 from toolkit.training.learner import Metrics
 from toolkit.training.optimise import gradient_step, start
 from toolkit.types import Key, Scalar

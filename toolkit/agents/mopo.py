@@ -80,9 +80,8 @@ class MOPO(AbstractOfflineAgent):
     where the robot has fallen. Soft actor-critic learns from these transitions and some real
     ones.
 
-    Two departures: a refresh is 10,000 rollouts by default, not 50,000, which take five times
-    as long and as much memory; and the published codes let the maximum run over all members. The
-    buffer holds `keep_rounds` full rounds, as a row of 2·obs + action + 2 numbers per
+    Departure: a refresh is 10,000 rollouts by default, not 50,000, which take five times as much
+    memory. The buffer holds `keep_rounds` full rounds, as a row of 2·obs + action + 2 numbers per
     transition: with 5 rounds of 10,000 rollouts of 5 steps 27 MB for hopper and 42 MB for
     walker2d and halfcheetah, and as much again in every checkpoint; with 50,000 rollouts 135 and
     210 MB. Where rollouts end early it reaches further back.

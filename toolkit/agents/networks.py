@@ -114,11 +114,6 @@ class TwinCritic(eqx.Module):
         return jnp.min(self(obs, action), axis=0)
 
 
-def fresh_copy(net: Net) -> Net:
-    """The same network in buffers of its own: how a target begins."""
-    return jax.tree.map(lambda x: x.copy() if eqx.is_array(x) else x, net)
-
-
 def polyak(target: Net, online: Net, rate: float) -> Net:
     """target + rate·(online − target), leaf by leaf."""
 

@@ -14,10 +14,12 @@ from jaxtyping import Array, Float, Int
 from toolkit.agents.interface import AbstractOnlineAgent, AbstractPolicy, Memory
 from toolkit.agents.networks import GaussianActor, TwinCritic, polyak
 from toolkit.agents.replay import Replay
+from toolkit.agents.td3 import critic_loss
 from toolkit.data.samplers import Transitions
 from toolkit.envs.interface import EnvSpec
+from toolkit.nn import fresh_copy
 from toolkit.training.learner import Metrics
-from toolkit.training.optimise import gradient_step
+from toolkit.training.optimise import gradient_step, start
 from toolkit.types import Action, Key, Obs, Scalar
 
 
@@ -69,12 +71,9 @@ class SAC(AbstractOnlineAgent):
         critic = TwinCritic(*sizes, key=critic_key)
         log_temperature = jnp.log(jnp.asarray(self.initial_temperature, jnp.float32))
         adam = optax.adam(self.learning_rate)
-        start = lambda part: adam.init(eqx.filter(part, eqx.is_inexact_array))
-        opt_states = (start(actor), start(critic), start(log_temperature))
+        opt_states = (start(adam, actor), start(adam, critic), start(adam, log_temperature))
         count = jnp.zeros((), jnp.int32)
-        # the target starts equal to the critic, in buffers of its own
-        target = jax.tree.map(lambda x: x.copy() if eqx.is_array(x) else x, critic)
-        return SACState(actor, critic, target, log_temperature, opt_states, count)
+        return SACState(actor, critic, fresh_copy(critic), log_temperature, opt_states, count)
 
     def empty_replay(self, spec: EnvSpec, batch: int) -> Replay:
         capacity = -(-self.replay_capacity // batch) * batch
@@ -135,14 +134,9 @@ def soft_target(
     key: Key,
 ) -> Float[Array, " batch"]:
     """y = r + γ(1 − d)(min_j Q̄_j(s', a') − α log π(a'|s')), a' ~ π (arXiv:1812.05905, Eq. 2–3)."""
-    action, log_prob = _act(actor, batch.next_obs, key=key)
+    action, log_prob = draw(actor, batch.next_obs, key=key)
     value = target.least(batch.next_obs, action) - temperature * log_prob
     return batch.reward + discount * jnp.where(batch.terminal, 0.0, value)
-
-
-def critic_loss(critic: TwinCritic, batch: Transitions, y: Float[Array, " batch"]) -> Scalar:
-    """Σ_j mean (Q_j(s, a) − y)² (arXiv:1812.05905, Eq. 5, both critics)."""
-    return jnp.sum(jnp.mean(jnp.square(critic(batch.obs, batch.action) - y[None]), axis=1))
 
 
 def actor_loss(
@@ -154,7 +148,7 @@ def actor_loss(
     key: Key,
 ) -> tuple[Scalar, Float[Array, " batch"]]:
     """mean(α log π(ã|s) − min_j Q_j(s, ã)), ã ~ π (Eq. 7), and the log-densities."""
-    action, log_prob = _act(actor, obs, key=key)
+    action, log_prob = draw(actor, obs, key=key)
     return jnp.mean(temperature * log_prob - critic.least(obs, action)), log_prob
 
 
@@ -165,9 +159,10 @@ def temperature_loss(
     return -jnp.exp(log_temperature) * jnp.mean(log_prob + target_entropy)
 
 
-def _act(
+def draw(
     actor: GaussianActor, obs: Float[Array, "batch obs"], *, key: Key
 ) -> tuple[Float[Array, "batch action"], Float[Array, " batch"]]:
+    """One action for each state, and its log-density."""
     keys = jr.split(key, len(obs))
     return jax.vmap(lambda o, k: actor(o).sample_with_log_prob(key=k))(obs, keys)
 

@@ -50,7 +50,10 @@ def critic_loss(
     y: Float[Array, " batch"],
     used: Bool[Array, " batch"] | None = None,
 ) -> Scalar:
-    """Σ_j mean (Q_j(s, a) − y)², over the transitions that are `used` (all, if not given)."""
+    """Σ_j mean (Q_j(s, a) − y)², over the transitions that are `used` (all, if not given).
+
+    Source: arXiv:1802.09477 Algorithm 1; arXiv:1812.05905 Eq. 5, both critics.
+    """
     squared = jnp.square(critic(batch.obs, batch.action) - y[None])
     if used is None:
         return jnp.sum(jnp.mean(squared, axis=1))

@@ -13,7 +13,7 @@ from jaxtyping import Array, Int
 
 from toolkit.agents.augmentation import AbstractAugmentation, state_noise
 from toolkit.agents.interface import AbstractOfflineAgent, AbstractPolicy
-from toolkit.agents.networks import TanhActor, TwinCritic, fresh_copy, polyak
+from toolkit.agents.networks import TanhActor, TwinCritic, polyak
 from toolkit.agents.td3 import (
     DeterministicPolicy,
     critic_loss,
@@ -23,6 +23,7 @@ from toolkit.agents.td3 import (
 )
 from toolkit.data.dataset import Dataset
 from toolkit.data.samplers import Transitions
+from toolkit.nn import fresh_copy
 from toolkit.training.learner import Metrics
 from toolkit.training.optimise import gradient_step, start, when
 from toolkit.types import Key, Scalar

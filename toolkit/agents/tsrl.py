@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from toolkit.agents.augmentation import AbstractAugmentation, Accepted
 from toolkit.agents.interface import AbstractOfflineAgent, AbstractPolicy, check_is_fitted
-from toolkit.agents.networks import TanhActor, TwinCritic, fresh_copy, polyak
+from toolkit.agents.networks import TanhActor, TwinCritic, polyak
 from toolkit.agents.td3 import (
     DeterministicPolicy,
     critic_loss,
@@ -27,7 +27,7 @@ from toolkit.data.normaliser import Normaliser
 from toolkit.data.samplers import Transitions
 from toolkit.data.tasks import family_name
 from toolkit.errors import UserError
-from toolkit.nn import mean_square
+from toolkit.nn import fresh_copy, mean_square
 from toolkit.training.learner import Metrics
 from toolkit.training.optimise import gradient_step, start, when
 from toolkit.tsymmetry import TDM, AbstractAutoencoder, Autoencoder, Latent, symmetry_violation

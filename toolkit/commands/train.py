@@ -57,7 +57,7 @@ class Train(Generic[Learner]):
             "seeds": parse_seeds(self.seeds), "chunk_updates": self.chunk_updates, "env": self.env,
         }  # fmt: skip
         out = self.out or default_folder(model, self.data)
-        prepare(model, self.learner, self.data, **settings)  # what is wrong shows before all else
+        experiment = prepare(model, self.learner, self.data, **settings)
         if self.evaluate_every < 0 or self.evaluate_every % self.chunk_updates:
             raise UserError(
                 "`evaluate_every` must be 0 or a multiple of `chunk_updates` "
@@ -68,7 +68,8 @@ class Train(Generic[Learner]):
         learner = self._with_foundation(self.learner, out)
         if isinstance(learner, int):
             return learner
-        experiment = prepare(model, learner, self.data, **settings)
+        if learner is not self.learner:  # of an agent's data nothing was held out: read once
+            experiment = prepare(model, learner, self.data, dataset=experiment.test, **settings)
         finish = finisher(experiment)
         run, state = start_or_continue(out, experiment, resume=self.resume)
         stopped = self._train(run, experiment, state)

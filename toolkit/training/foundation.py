@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
@@ -15,6 +15,9 @@ from toolkit.registry import find_model
 from toolkit.training.config import RunConfig
 from toolkit.training.loop import select_seed
 
+if TYPE_CHECKING:
+    from toolkit.training.run import Run
+
 
 def fitted_to_foundation(agent: Any) -> Any:
     """The agent with what it must know of the model in its `representation` to be stored alone.
@@ -22,17 +25,20 @@ def fitted_to_foundation(agent: Any) -> Any:
     Raises:
         UserError: the folder holds no run, or one of what no agent can build on.
     """
+    config = _representation(agent, agent.representation).config
+    return agent.fitted_to_model(config.hyperparameters)
+
+
+def _representation(agent: Any, folder: str) -> Run:
+    """The run in a folder, if it trained what the agent can build on."""
     from toolkit.training.run import Run  # a run needs experiments, and these need this module
 
-    config = Run.open(agent.representation).config
-    if config.kind != "representation":
-        raise UserError(
-            f"{agent.representation} trained {config.model}, which is no representation."
-        )
-    agent.check_foundation(
-        f"{agent.representation} trained {config.model}", find_model(config.model).load().parts
-    )
-    return agent.fitted_to_model(config.hyperparameters)
+    run = Run.open(folder)
+    trained = f"{folder} trained {run.config.model}"
+    if run.config.kind != "representation":
+        raise UserError(f"{trained}, which is no representation.")
+    agent.check_foundation(trained, find_model(run.config.model).load().parts)
+    return run
 
 
 def read_foundation(folder: str, config: RunConfig, normaliser: Normaliser) -> list[Any]:
@@ -42,14 +48,8 @@ def read_foundation(folder: str, config: RunConfig, normaliser: Normaliser) -> l
         UserError: the folder holds no finished run of a representation, one that lacks what the
             learner needs, or one that was trained on other data, other dimensions or other seeds.
     """
-    from toolkit.training.run import Run  # a run needs experiments, and these need this module
-
-    run = Run.open(folder)
+    run = _representation(config.learner(), folder)
     there, here = run.config, config
-    if find_model(there.model).kind != "representation":
-        raise UserError(f"{folder} trained {there.model}, which is no representation.")
-    agent: Any = here.learner()
-    agent.check_foundation(f"{folder} trained {there.model}", find_model(there.model).load().parts)
     dims = (there.data.obs_dim, there.data.action_dim)
     if dims != (here.data.obs_dim, here.data.action_dim):
         raise UserError(

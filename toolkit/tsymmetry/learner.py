@@ -19,6 +19,7 @@ from toolkit.data.dataset import Dataset
 from toolkit.data.samplers import Transitions, TransitionSampler, transitions_at
 from toolkit.data.subsampling import split_episodes
 from toolkit.errors import UserError
+from toolkit.nn import fresh_copy
 from toolkit.training.learner import AbstractLearner, Metrics
 from toolkit.training.optimise import gradient_step, start, when
 from toolkit.tsymmetry.autoencoders import Part
@@ -77,7 +78,6 @@ class HeldOutLearner(AbstractLearner):
     check_every: eqx.AbstractVar[Any]  # an integer, once fitted to data
     patience: eqx.AbstractVar[int]
 
-    @abstractmethod
     @abstractmethod
     def network(self, dataset: Dataset, *, key: Key) -> Any:
         """The untrained model."""
@@ -151,8 +151,9 @@ class HeldOutLearner(AbstractLearner):
         model = self.network(dataset, key=key)
         worst = jnp.full(self.pieces, jnp.finfo(jnp.float32).max)
         zero, count = jnp.zeros(()), jnp.zeros((), jnp.int32)
-        best = jax.tree.map(lambda x: x.copy() if eqx.is_array(x) else x, model)
-        return HeldOutState(model, best, start(self._adam(), model), worst, zero, count, count)
+        return HeldOutState(
+            model, fresh_copy(model), start(self._adam(), model), worst, zero, count, count
+        )
 
     def sample(self, sampler: HeldOut, *, key: Key) -> tuple[Transitions, Transitions | None]:
         return sampler.train.sample(self.batch_size, key=key), sampler.validation
