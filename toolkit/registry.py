@@ -77,6 +77,16 @@ MODELS: dict[str, Entry] = {
         "probabilistic ensemble of one-step models, on which MOPO builds (arXiv:2005.13239)",
         "representation",
     ),
+    "koopman-forward": Entry(
+        "toolkit.symmetry.learners:KoopmanForwardLearner",
+        "bilinear Koopman model, on whose symmetries KFC builds (arXiv:2111.01365)",
+        "representation",
+    ),
+    "spectral-core": Entry(
+        "toolkit.symmetry.learners:SpectralCoreLearner",
+        "diagonal Koopman model: symmetries and time reversal by construction",
+        "representation",
+    ),
     "tsrl": Entry(
         "toolkit.agents.tsrl:TSRL",
         "offline RL in the latent of a TDM (arXiv:2306.04220)",
@@ -88,6 +98,26 @@ MODELS: dict[str, Entry] = {
     ),
     "iql": Entry("toolkit.agents.iql:IQL", "implicit Q-learning (arXiv:2110.06169)", "agent"),
     "cql": Entry("toolkit.agents.cql:CQL", "conservative Q-learning (arXiv:2006.04779)", "agent"),
+    "kfc": Entry(
+        "toolkit.agents.symmetry:KFC",
+        "CQL on transitions shifted along a symmetry of the dynamics (arXiv:2111.01365)",
+        "agent",
+    ),
+    "kfc++": Entry(
+        "toolkit.agents.symmetry:KFCPlusPlus",
+        "KFC with shifts along every eigenvector (arXiv:2111.01365)",
+        "agent",
+    ),
+    "cql-spectral": Entry(
+        "toolkit.agents.symmetry:SpectralCQL",
+        "CQL on shifts along the symmetries of a diagonal Koopman model",
+        "agent",
+    ),
+    "td3-bc-symmetry": Entry(
+        "toolkit.agents.symmetry:SymmetryTD3BC",
+        "TD3+BC on shifts along the symmetries of a Koopman model",
+        "agent",
+    ),
     "mopo": Entry(
         "toolkit.agents.mopo:MOPO",
         "SAC on penalised rollouts of a model ensemble (arXiv:2005.13239)",

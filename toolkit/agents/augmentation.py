@@ -51,7 +51,7 @@ class StateNoise(AbstractAugmentation):
     Source: arXiv:2103.06326; the minimal form in the code published with arXiv:2111.01365.
     """
 
-    scale: float
+    scale: float = eqx.field(static=True)
 
     def __call__(self, batch: Transitions, *, key: Key) -> tuple[Transitions, Accepted]:
         here, after = jr.split(key)

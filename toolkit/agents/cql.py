@@ -35,6 +35,7 @@ class CQLState(eqx.Module):
     log_temperature: Float[Array, ""]
     opt_states: tuple[Any, Any, Any]
     update_count: Int[Array, ""]
+    model: Any = None  # of an agent whose augmentation asks one
 
 
 class CQL(AbstractOfflineAgent):

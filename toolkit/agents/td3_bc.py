@@ -40,6 +40,7 @@ class TD3BCState(eqx.Module):
     opt_critic: Any
     actor_loss: Scalar  # of the last update of the actor
     update_count: Int[Array, ""]
+    model: Any = None  # of an agent whose augmentation asks one
 
 
 class TD3BC(AbstractOfflineAgent):

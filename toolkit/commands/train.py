@@ -164,4 +164,4 @@ def model_name(learner: type[Any]) -> str:
 def default_folder(model: str, data: str) -> Path:
     """`runs/MODEL-DATA`, with a file's stem and nothing that a file system dislikes."""
     stem = Path(data).stem if Path(data).exists() else data
-    return Path("runs") / re.sub(r"[^A-Za-z0-9._-]+", "-", f"{model}-{stem}")
+    return Path("runs") / re.sub(r"[^A-Za-z0-9._+-]+", "-", f"{model}-{stem}")

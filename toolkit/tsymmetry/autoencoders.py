@@ -22,8 +22,9 @@ DYNAMICS = (512, 512, 512)
 PROJECTOR = (128, 128)
 PREDICTOR = (64, 128)
 
-#: What agents may find trained in what they build on: φ, ψ_s with ψ_a, f, g; one-step models.
-Part = Literal["encoder", "decoders", "forward", "reverse", "ensemble"]
+#: What agents may find trained in what they build on: φ, ψ_s with ψ_a, f, g; one-step models; a
+#: bilinear Koopman model, one with a diagonal spectrum.
+Part = Literal["encoder", "decoders", "forward", "reverse", "ensemble", "bilinear", "diagonal"]
 
 Activation = Callable[[Array], Array]
 
