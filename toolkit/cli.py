@@ -76,6 +76,9 @@ _BENCH = {
         "agents' updates, against their matrix products alone", "commands.bench:Agents"
     ),
     "tdm": _command("a TDM's update, against its matrix products alone", "commands.bench:Tdm"),
+    "symmetry": _command(
+        "symmetry shifts, against the eigendecomposition of each sample", "commands.bench:Symmetry"
+    ),
 }
 _STUDIES = {
     "initialisation": _command(
@@ -97,6 +100,10 @@ _STUDIES = {
     "small-data": _command(
         "offline agents on about 10,000 transitions: Table 1 of arXiv:2306.04220",
         "studies.small_data:SmallData",
+    ),
+    "symmetry": _command(
+        "shifted transitions in the simulator: are they transitions?",
+        "studies.symmetry:Symmetry",
     ),
     "behaviours": _command(
         "the policies in the package: store stages of a training run",

@@ -92,6 +92,11 @@ MODELS: dict[str, Entry] = {
         "offline RL in the latent of a TDM (arXiv:2306.04220)",
         "agent",
     ),
+    "spectral-tsrl": Entry(
+        "toolkit.agents.spectral_tsrl:SpectralTSRL",
+        "TSRL with a diagonal Koopman model in place of the TDM",
+        "agent",
+    ),
     "bc": Entry("toolkit.agents.bc:BC", "behaviour cloning, of all or the best episodes", "agent"),
     "td3-bc": Entry(
         "toolkit.agents.td3_bc:TD3BC", "TD3 with behaviour cloning (arXiv:2106.06860)", "agent"

@@ -128,6 +128,41 @@ class Tdm:
         return 0
 
 
+@dataclass(frozen=True)
+class Symmetry:
+    """Time symmetry shifts by every generator, against the eigendecomposition of each sample."""
+
+    json: Path | None = None
+    """Also write the measurements to this file."""
+    repetitions: int = 20
+    """Interleaved repetitions of each case."""
+    batch: int = 256
+    """Transitions at once."""
+    latent_dim: int = 32
+    """Real latent coordinates of either model; even."""
+
+    def run(self) -> int:
+        """Print every generator."""
+        from toolkit.bench.symmetry import measure
+
+        for name in ("repetitions", "batch"):
+            if getattr(self, name) < 1:
+                raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
+        if self.latent_dim < 2 or self.latent_dim % 2:
+            raise UserError(f"`latent_dim` must be even, from 2 on, got {self.latent_dim}.")
+        _check_folder(self.json)
+        measured = measure(
+            batch=self.batch, latent_dim=self.latent_dim, repetitions=self.repetitions
+        )
+        for row in measured:
+            print(
+                f"{row.case:38s} {self.batch / row.seconds:12,.0f} transitions/s  "
+                f"{row.ratio:7.2f} × {row.reference}"
+            )
+        _write(self.json, measured, "ratio: times as fast as the reference")
+        return 0
+
+
 def _show_shares(rows: list[Row]) -> None:
     for row in rows:
         print(
@@ -141,11 +176,13 @@ def _check_folder(path: Path | None) -> None:
         raise UserError(f"`json` must lie in an existing folder, got {path}.")
 
 
-def _write(path: Path | None, measured: list[Row]) -> None:
+def _write(
+    path: Path | None, measured: list[Row], note: str = "ratio: share of the reference's rate"
+) -> None:
     from toolkit.bench.timing import report
 
     if path:
-        write_report(path, report(measured, ["ratio: share of the reference's rate"]))
+        write_report(path, report(measured, [note]))
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,18 @@ CANDIDATES = {
         Candidate("td3-bc, noise", "td3-bc", {"state_noise": 0.003}),
         Candidate("iql", "iql"),
         Candidate("cql", "cql"),
+        Candidate("cql, noise", "cql", {"state_noise": 0.003}),
+        Candidate("kfc", "kfc"),
+        Candidate("kfc++", "kfc++"),
+        Candidate("cql, polynomial", "kfc", {"generator": "polynomial"}),
+        Candidate("cql, random", "kfc", {"generator": "random"}),
+        Candidate("cql, spectral", "cql-spectral"),
+        Candidate("td3-bc, spectral", "td3-bc-symmetry"),
+        Candidate("td3-bc, polynomial", "td3-bc-symmetry", {"generator": "polynomial"}),
+        Candidate("td3-bc, random", "td3-bc-symmetry", {"generator": "random"}),
         Candidate("mopo", "mopo"),
         Candidate("tsrl", "tsrl"),
+        Candidate("spectral tsrl", "spectral-tsrl"),
         Candidate("tsrl, no augmentation", "tsrl", {"augment": False}),
         Candidate("tsrl, no latent critic", "tsrl", {"augment": False, "latent_critic": False}),
         Candidate("tsrl, cloning", "tsrl", {"constraint": "cloning"}),
@@ -36,14 +46,32 @@ CANDIDATES = {
     )
 }
 #: What a candidate builds on, where it is not the TDM as the paper has it.
-REPRESENTATIONS: dict[str, tuple[str, dict[str, Any]]] = {
-    "mopo": ("dynamics-ensemble", {}),
-    "tsrl, tdm-no-ode": ("tdm-no-ode", {}),
-    "tsrl, forward-autoencoder": ("forward-autoencoder", {}),
-    "tsrl, autoencoder": ("autoencoder", {}),
-    "tsrl, simsiam": ("simsiam", {}),
-    "tsrl, published tdm": ("tdm", {"variant": "published"}),
-}
+REPRESENTATIONS: dict[str, tuple[str, dict[str, Any]]] = (
+    {
+        "mopo": ("dynamics-ensemble", {}),
+        "cql, spectral": ("spectral-core", {}),
+        "td3-bc, spectral": ("spectral-core", {}),
+        "spectral tsrl": ("spectral-core", {}),
+    }
+    | {
+        name: ("koopman-forward", {})
+        for name in (
+            "kfc",
+            "kfc++",
+            "cql, polynomial",
+            "cql, random",
+            "td3-bc, polynomial",
+            "td3-bc, random",
+        )
+    }
+    | {
+        "tsrl, tdm-no-ode": ("tdm-no-ode", {}),
+        "tsrl, forward-autoencoder": ("forward-autoencoder", {}),
+        "tsrl, autoencoder": ("autoencoder", {}),
+        "tsrl, simsiam": ("simsiam", {}),
+        "tsrl, published tdm": ("tdm", {"variant": "published"}),
+    }
+)
 
 #: Mean normalised scores of arXiv:2306.04220 Table 1, on its own samples of about 10k rows.
 _PAPER_AGENTS = ("bc", "td3-bc", "mopo", "cql", "iql", "tsrl")
