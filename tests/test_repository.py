@@ -82,7 +82,7 @@ def test_importing_the_toolkit_loads_nothing_heavy():
 
 
 @pytest.mark.parametrize(
-    "room", ["agents", "data", "envs", "spectral", "dynamics", "training", "evaluation"]
+    "room", ["agents", "data", "envs", "spectral", "dynamics", "symmetry", "training", "evaluation"]
 )
 def test_rooms_need_neither_mujoco_nor_widgets(room):
     program = (

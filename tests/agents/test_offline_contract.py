@@ -21,7 +21,9 @@ from toolkit.registry import MODELS
 from toolkit.training import init_states, load_checkpoint, save_checkpoint, select_seed, train
 from toolkit.training.foundation import build_on
 
-AGENTS = [name for name, entry in MODELS.items() if entry.kind == "agent"]
+#: Agents that are another one of the registry with another default, tested beside it.
+VARIANTS = ("kfc++", "cql-spectral")
+AGENTS = [name for name, entry in MODELS.items() if entry.kind == "agent" and name not in VARIANTS]
 
 #: Small values of the hyperparameters by which an agent's cost is set; each takes those it has.
 SMALL = {

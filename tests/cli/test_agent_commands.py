@@ -298,3 +298,31 @@ def test_data_without_an_environment_train_and_are_not_scored(toolkit, tmp_path)
     assert answer.code == 0, answer.err
     assert "Not scored: the data name no environment, and `env` was not given." in answer.out
     assert "names no environment to score its policy in" in toolkit("evaluate", out).err
+
+
+@pytest.mark.parametrize(
+    ("agent", "updates", "model"),
+    [
+        ("td3-bc-symmetry", "--model-updates", "spectral-core"),
+        ("spectral-tsrl", "--core-updates", "spectral-core"),
+    ],
+)
+def test_an_agent_of_symmetries_trains_its_model_first(toolkit, tmp_path, agent, updates, model):
+    out = tmp_path / "run"
+    shown = toolkit(
+        "train", agent, "--data", DATA, *SIZES, "--num-updates", 5, updates, 5, "--out", out
+    )
+    beneath = json.loads((out / "representation" / "result.json").read_text())
+    assert beneath["model"] == model
+    assert {"change_error_share", "round_trip_share"} <= set(beneath["metrics"])
+    assert "change unexplained" in shown.out  # after five updates it knows next to nothing
+    assert "normalized_score" in result_of(out)["metrics"]
+
+
+def test_a_symmetry_agent_refuses_a_model_without_its_symmetries(refused, symmetric, tmp_path):
+    sentence = refused(
+        "train", "kfc", "--data", DATA, "--representation", symmetric / "representation",
+        "--out", tmp_path / "k",
+    )  # fmt: skip
+    assert "trained tdm, which has no symmetries for `generator` 'commutator'" in sentence
+    assert not (tmp_path / "k").exists()

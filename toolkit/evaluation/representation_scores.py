@@ -32,6 +32,11 @@ COLLAPSED = 0.01
 #: An ensemble is called overconfident if its elites' squared errors on held-out episodes are more
 #: than this many times the variances that they state.
 OVERCONFIDENT = 4.0
+#: A bilinear operator is called defective if it has no invertible eigenvectors at more than this
+#: share of the recorded actions.
+DEFECTIVE = 0.01
+#: A model of one step is called poor if it leaves more than this share of the change unexplained.
+POOR = 0.5
 
 
 def score_representation(run: Run, experiment: Experiment | None = None) -> dict[str, Any]:
@@ -115,6 +120,23 @@ def warnings_of(metrics: dict[str, Any], config: RunConfig) -> list[str]:
     spread_of_latent = metrics.get("smallest_latent_std")
     if spread_of_latent and min(spread_of_latent["per_seed"]) < COLLAPSED:
         found.append("A coordinate of the latent state is all but constant: it has collapsed.")
+    return found + _warnings_of_koopman(metrics)
+
+
+def _warnings_of_koopman(metrics: dict[str, Any]) -> list[str]:
+    found = []
+    defective, unexplained = metrics.get("defective_share"), metrics.get("change_error_share")
+    if defective and max(defective["per_seed"]) > DEFECTIVE:
+        found.append(
+            f"At {max(defective['per_seed']):.0%} of the recorded actions the operator has no "
+            "eigenvectors that could be inverted; there the eigenspace generator is replaced by "
+            "the polynomial one."
+        )
+    if unexplained and max(unexplained["per_seed"]) > POOR:
+        found.append(
+            f"One step of the model leaves {max(unexplained['per_seed']):.0%} of the states' "
+            "change unexplained, so shifts along its symmetries say little about these dynamics."
+        )
     return found
 
 
