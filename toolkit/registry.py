@@ -47,6 +47,11 @@ MODELS: dict[str, Entry] = {
         "diagonal state-space layers (S4D style), a baseline",
         "dynamics",
     ),
+    "bilinear": Entry(
+        "toolkit.dynamics.bilinear:Bilinear",
+        "bilinear Koopman dynamics, an operator for each action (arXiv:2111.01365)",
+        "dynamics",
+    ),
     "tdm": Entry(
         "toolkit.tsymmetry.learner:TDMLearner",
         "T-symmetry enforced dynamics model, a representation (arXiv:2306.04220)",

@@ -12,6 +12,7 @@ import pytest
 from scipy.special import expit
 
 from toolkit.data import load
+from toolkit.dynamics.bilinear import Bilinear
 from toolkit.dynamics.gru import GRU
 from toolkit.dynamics.mlp import MLPModel
 from toolkit.dynamics.state_space import StateSpace
@@ -20,6 +21,7 @@ from toolkit.errors import UserError
 from toolkit.nn import num_parameters
 from toolkit.registry import MODELS
 from toolkit.spectral import Koopman
+from toolkit.studies.prediction import MODELS as COMPARED
 
 OBS, ACTION, TIME = 3, 2, 7
 SMALL = {
@@ -28,6 +30,7 @@ SMALL = {
     "gru": GRU(units=6, hidden=8, action_hidden=5),
     "transformer": Transformer(width=8, attention_heads=2, hidden=8, action_hidden=5),
     "state-space": StateSpace(width=6, modes=4, hidden=8, action_hidden=5),
+    "bilinear": Bilinear(latent=6, hidden=8),
 }
 BASELINES = [name for name in SMALL if name != "koopman"]
 
@@ -73,6 +76,23 @@ def encode_actions(model, actions):
 
 def advance(model, latent, actions):
     return exact(eqx.filter_jit(lambda m, z, a: m.advance(z, a))(model, latent, actions))
+
+
+def test_the_bilinear_model(sample):
+    model, z = build("bilinear"), exact(sample[0][:6])
+    found, matrices = advance(model, sample[0][:6], sample[1]), exact(model.operator.matrices)
+    for step, action in enumerate(exact(sample[1])):
+        z = (matrices[0] + np.tensordot(action, matrices[1:], axes=1)) @ z
+        np.testing.assert_allclose(found[step], z, rtol=1e-4, atol=1e-5)
+
+
+def test_the_bilinear_model_starts_near_the_identity():
+    from toolkit.dynamics import Heads
+
+    heads = Heads(OBS, 6, hidden=8, key=jr.key(1))
+    model = Bilinear(latent=6).build(lambda *_: heads, OBS, ACTION, key=jr.key(0))
+    assert np.abs(exact(model.operator.matrices[0]) - np.eye(6)).max() < 0.1
+    assert np.abs(exact(model.operator.matrices[1:])).max() < 0.1
 
 
 def test_the_mlp(sample):
@@ -176,7 +196,7 @@ def test_every_model_is_causal_and_keeps_its_start(name, every):
 def test_all_models_have_equally_many_parameters(data):
     dataset = load(data)
     counts = {}
-    for name in SMALL:
+    for name in COMPARED:
         counts[name] = num_parameters(MODELS[name].load()().init(dataset, key=jr.key(0)).model)
     for name, count in counts.items():
         assert count == pytest.approx(counts["koopman"], rel=0.1), (name, counts)

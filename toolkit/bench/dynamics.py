@@ -21,6 +21,7 @@ from toolkit.dynamics import AbstractDynamicsLearner, DynamicsState
 from toolkit.errors import UserError
 from toolkit.nn import num_parameters
 from toolkit.registry import MODELS
+from toolkit.studies.prediction import MODELS as COMPARED
 
 LENGTHS = (10, 50, 100, 200, 500)
 REFERENCE = "a matrix product of the decoder's shape"
@@ -42,8 +43,8 @@ class Speed:
 
 
 def models() -> dict[str, type[AbstractDynamicsLearner]]:
-    """Every dynamics model of the registry, by name."""
-    return {name: entry.load() for name, entry in MODELS.items() if entry.kind == "dynamics"}
+    """The dynamics models that are compared at equal parameter counts, by name."""
+    return {name: MODELS[name].load() for name in COMPARED}
 
 
 def measure(
