@@ -98,6 +98,10 @@ _STUDIES = {
         "offline agents on about 10,000 transitions: Table 1 of arXiv:2306.04220",
         "studies.small_data:SmallData",
     ),
+    "data-size": _command(
+        "offline agents on growing parts of one dataset",
+        "studies.data_size:DataSize",
+    ),
     "behaviours": _command(
         "the policies in the package: store stages of a training run",
         "studies.behaviours:Behaviours",
