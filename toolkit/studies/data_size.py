@@ -44,7 +44,11 @@ class DataSize(AgentStudy):
         whole = load(self.data)
         check_sizes(sizes, whole.num_transitions)
         record = DataRecord.of(whole, self.data)
-        of = {"name": record.name, "sha256": record.sha256, "num_transitions": whole.num_transitions}
+        of = {
+            "name": record.name,
+            "sha256": record.sha256,
+            "num_transitions": whole.num_transitions,
+        }
         settings = {"num_episodes": effort.num_episodes, "fast": self.fast, "whole": of}
         table = Table(self.out, settings)
         for seed in seeds:
