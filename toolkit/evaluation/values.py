@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Float
 
 from toolkit.agents.acting import NormalisedPolicy, act, initial_memories
 from toolkit.agents.interface import AbstractOfflineAgent, AbstractPolicy
@@ -127,18 +125,8 @@ def expected_and_real(
     rows = np.zeros(episodes.running.shape, bool)
     rows[::every] = is_known(episodes, discount)[::every]
     obs = normaliser.normalise(jnp.asarray(episodes.obs[rows]))
-    expected = _values(agent, state, obs, jnp.asarray(episodes.action[rows]))
+    expected = agent.values(state, obs, jnp.asarray(episodes.action[rows]))
     return np.asarray(expected), discounted_to_go(episodes, discount)[rows]
-
-
-@eqx.filter_jit
-def _values(
-    agent: AbstractOfflineAgent,
-    state: Any,
-    obs: Float[Array, "batch obs"],
-    action: Float[Array, "batch action"],
-) -> Float[Array, " batch"]:
-    return agent.values(state, obs, action)
 
 
 def action_distances(policy: AbstractPolicy, dataset: Dataset) -> np.ndarray:

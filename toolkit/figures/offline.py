@@ -21,12 +21,14 @@ SEED = "/"
 
 
 def score_curves_figure(
-    history: Sequence[Mapping[str, float]], reference: float | None = None
+    history: Sequence[Mapping[str, float]],
+    reference: float | None = None,
+    quantity: str = "normalised score",
 ) -> go.Figure:
     """Scores over updates: a thin line for each seed, a thick one for their mean.
 
     A row holds `update` and scores by `agent/seed`. `reference` is a dotted line, the score of
-    the data themselves.
+    the data themselves. Something else than a score may be drawn, if `quantity` says what.
     """
     columns: dict[str, list[str]] = {}
     for name in dict.fromkeys(key for row in history for key in row if key != "update"):
@@ -51,10 +53,8 @@ def score_curves_figure(
     if reference is not None:
         _level(fig, reference, "the data's mean")
     fig.update_xaxes(title_text="updates", rangemode="tozero")
-    fig.update_yaxes(title_text="normalised score", rangemode="tozero")
-    return themed(
-        fig, "Score while training: every seed, and their mean", height=420, showlegend=True
-    )
+    fig.update_yaxes(title_text=quantity, rangemode="tozero")
+    return themed(fig, "While training: every seed, and their mean", height=420, showlegend=True)
 
 
 def _level(fig: go.Figure, height: float, text: str) -> None:

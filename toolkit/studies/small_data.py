@@ -66,6 +66,13 @@ PAPER = {
 }
 
 
+def paper_block(
+    agents: Sequence[str] = ("bc", "td3-bc", "tsrl"),
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The paper's scores as one run `(1, sets)` of each agent, and its twelve sets."""
+    return {a: np.array([[found[a] for found in PAPER.values()]]) for a in agents}, list(PAPER)
+
+
 @dataclass(frozen=True)
 class Effort:
     """Updates of an agent and of the representation beneath it, and episodes of a score."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from toolkit.widgets.frames import FramePlayer
     from toolkit.widgets.gradients import explore_gradients
     from toolkit.widgets.lineup import LineupPlayer
+    from toolkit.widgets.offline import explore_aggregates, explore_profiles, explore_sizes
     from toolkit.widgets.violation import TrainedCase, explore_violation
     from toolkit.widgets.watch import (
         compare_frames,
@@ -32,6 +33,7 @@ _HOMES = {
     "frames": ("FramePlayer",),
     "gradients": ("explore_gradients",),
     "lineup": ("LineupPlayer",),
+    "offline": ("explore_aggregates", "explore_profiles", "explore_sizes"),
     "violation": ("TrainedCase", "explore_violation"),
     "watch": (
         "compare_frames",
@@ -54,8 +56,11 @@ __all__ = [
     "TrainedCase",
     "compare_frames",
     "explore",
+    "explore_aggregates",
     "explore_filter",
     "explore_gradients",
+    "explore_profiles",
+    "explore_sizes",
     "explore_violation",
     "film_policies",
     "film_prediction",
