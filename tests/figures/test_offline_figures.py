@@ -9,6 +9,7 @@ from toolkit.errors import UserError
 from toolkit.evaluation.intervals import bootstrap_interval, interquartile_mean, performance_profile
 from toolkit.figures import (
     aggregates_figure,
+    familiar_figure,
     profile_figure,
     score_curves_figure,
     size_figure,
@@ -25,6 +26,20 @@ def traces(figure, name):
 
 def notes(figure):
     return " ".join(note.text for note in figure.layout.annotations)
+
+
+def test_shares_of_states_within_each_distance():
+    near = np.linspace(0.1, 0.2, 101)
+    figure = familiar_figure({"near": near, "far": 10 * near}, step=0.18)
+    one, other = figure.data
+    for share, distance in zip(one.y, one.x, strict=True):
+        assert np.mean(near <= distance + 1e-3) == pytest.approx(share, abs=0.03)
+    np.testing.assert_allclose(other.x, 10 * np.array(one.x), rtol=1e-3)
+    assert figure.layout.shapes[0].x0 == 0.18
+    with pytest.raises(UserError, match="at least one group"):
+        familiar_figure({}, step=0.1)
+    with pytest.raises(UserError, match="`near` must be finite"):
+        familiar_figure({"near": np.array([np.nan])}, step=0.1)
 
 
 def test_every_seed_and_their_mean_grow_with_the_training():

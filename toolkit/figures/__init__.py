@@ -17,6 +17,7 @@ from toolkit.figures.gradients import gradient_figure, nonnormal_figure
 from toolkit.figures.lineup import Lineup, lineup_figure
 from toolkit.figures.offline import (
     aggregates_figure,
+    familiar_figure,
     score_curves_figure,
     size_figure,
     trust_figure,
@@ -58,6 +59,7 @@ __all__ = [
     "energy_figure",
     "error_by_horizon_figure",
     "evidence_figure",
+    "familiar_figure",
     "filter_figure",
     "frames_figure",
     "gate_figure",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,12 +13,44 @@ from plotly.subplots import make_subplots
 from toolkit.errors import UserError
 from toolkit.evaluation.intervals import bootstrap_interval, interquartile_mean
 from toolkit.figures.checks import finite, vector
-from toolkit.figures.theme import LEGEND_BELOW, QUIET_INK, colour, fill, line, themed
+from toolkit.figures.theme import LEGEND_BELOW, PALETTE, QUIET_INK, colour, fill, line, themed
 from toolkit.figures.training import column
 
 MAX_POINTS = 150
 SEED = "/"
 """Between an agent's name and the number of a seed, in the rows of a learning curve."""
+
+
+def familiar_figure(distances: Mapping[str, np.ndarray], step: float) -> go.Figure:
+    """The share of states that have a known one within each distance, for groups of states.
+
+    A dotted line marks how far a state is from the next.
+
+    Shapes: `(states,)` for each group.  Units: standard deviations, as `step`.
+    Raises:
+        UserError: there is no group, or a distance is not finite.
+    """
+    if not distances:
+        raise UserError("`distances` must hold at least one group of states.")
+    shares, fig = np.linspace(0, 1, 51), go.Figure()
+    for at, (name, values) in enumerate(distances.items()):
+        reached = np.quantile(vector(name, values), shares)
+        fig.add_scatter(
+            x=np.maximum(reached, 1e-3).round(4), y=shares, name=name, mode="lines",
+            line={"color": PALETTE[at % len(PALETTE)], "width": 2.5},
+            hovertemplate="%{y:.0%} within %{x:.2f}<extra></extra>",
+        )  # fmt: skip
+    fig.add_vline(x=step, line={"color": QUIET_INK, "dash": "dot", "width": 1.5})
+    fig.add_annotation(
+        text="one step", x=float(np.log10(step)), y=0.03, xanchor="left", yanchor="bottom",
+        xshift=5, font={"size": 12, "color": QUIET_INK},
+    )  # fmt: skip
+    fig.update_xaxes(
+        type="log", title_text="distance from the nearest known state, standard deviations",
+        tickvals=[0.001, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+    )  # fmt: skip
+    fig.update_yaxes(title_text="share of the states", range=[-0.02, 1.02], tickformat=".0%")
+    return themed(fig, "How near is what is known?", height=380, margin_b=104, legend=LEGEND_BELOW)
 
 
 def score_curves_figure(
@@ -163,7 +196,8 @@ def size_figure(
         if size in found:
             _at_size(fig, name, at, found[size])
     missing = [name for name, found in scores.items() if size not in found]
-    fig.add_vline(x=size, line={"color": QUIET_INK, "dash": "dot", "width": 1.5}, row=1, col=1)
+    left: dict[str, Any] = {"row": 1, "col": 1}
+    fig.add_vline(x=size, line={"color": QUIET_INK, "dash": "dot", "width": 1.5}, **left)
     fig.update_xaxes(
         type="log", tickvals=sizes, ticktext=[short(n) for n in sizes], row=1, col=1,
         title_text="transitions",

@@ -109,7 +109,7 @@ class Table:
         """
         try:
             content = json.loads(path.read_text())
-            content["settings"], content["rows"]
+            _ = content["settings"], content["rows"]
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise UserError(f"{path} is not a table of this study.") from error
         return content

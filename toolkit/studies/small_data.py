@@ -47,7 +47,7 @@ REPRESENTATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 
 #: Mean normalised scores of arXiv:2306.04220 Table 1, on its own samples of about 10k rows.
 _PAPER_AGENTS = ("bc", "td3-bc", "mopo", "cql", "iql", "tsrl")
-PAPER = {
+PAPER: dict[str, dict[str, float]] = {
     task: dict(zip(_PAPER_AGENTS, scores, strict=True))
     for task, scores in {
         "hopper-medium": (29.7, 40.1, 5.5, 43.1, 46.7, 62.0),
