@@ -79,15 +79,15 @@ def wait_for_title(page: Any, cell: Any, old: str) -> None:
 
 
 def scrub_and_play(page: Any, cell: Any) -> None:
-    """Three pictures follow the bar to both ends; playing moves them, and stops at the end."""
+    """Each agent's picture follows the bar to both ends; playing stops at the end."""
     images = cell.locator(".lineup img")
-    assert images.count() == 3
+    assert images.count() == 4
     bar = cell.locator(".lineup .frameplayer-bar")
     first = images.first.get_attribute("src")
     bar.press("End")
     page.wait_for_function("([image, old]) => image.src !== old",
                            arg=[images.first.element_handle(), first])  # fmt: skip
-    assert cell.locator(".lineup .frameplayer-side.left").count() == 3  # untrained: all fell
+    assert cell.locator(".lineup .frameplayer-side.left").count() == 4  # untrained: all fell
     assert "over" in cell.locator(".lineup figcaption").first.text_content()
     bar.press("Home")
     page.wait_for_function("([image, old]) => image.src === old",

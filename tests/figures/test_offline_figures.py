@@ -15,7 +15,7 @@ from toolkit.figures import (
     size_figure,
     trust_figure,
 )
-from toolkit.figures.offline import MAX_POINTS, mean_interval, short
+from toolkit.figures.offline import MAX_POINTS, NEAR, mean_interval, short
 
 RNG = np.random.default_rng(0)
 
@@ -36,6 +36,7 @@ def test_shares_of_states_within_each_distance():
         assert np.mean(near <= distance + 1e-3) == pytest.approx(share, abs=0.03)
     np.testing.assert_allclose(other.x, 10 * np.array(one.x), rtol=1e-3)
     assert figure.layout.shapes[0].x0 == 0.18
+    assert min(familiar_figure({"the same": near * 0}, step=0.18).data[0].x) == NEAR
     with pytest.raises(UserError, match="at least one group"):
         familiar_figure({}, step=0.1)
     with pytest.raises(UserError, match="`near` must be finite"):

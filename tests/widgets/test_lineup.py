@@ -109,6 +109,9 @@ def test_states_become_films_that_stand_still_after_their_end():
     cut = film_policies(states, "hopper", seconds=0.4, every=5, size=(40, 50), sticks=True,
                         ended={"short": False})  # fmt: skip
     assert cut.ends == [None, None]
+    whole = film_policies(states, "hopper", every=7, size=(40, 50), sticks=True)
+    assert whole.ends == [17, 4] and len(whole) == 18  # 119 and 24 steps: the ends are shown
+    np.testing.assert_allclose(whole.travelled[:, -1], [path[-1] for path in paths])
 
 
 @pytest.mark.parametrize("changes", [{"every": 0}, {"seconds": 0.0}, {"states": {}}])

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+from jaxtyping import Array, Float
 
 from toolkit.agents.acting import NormalisedPolicy, act, initial_memories
 from toolkit.agents.interface import AbstractOfflineAgent, AbstractPolicy
@@ -124,9 +126,31 @@ def expected_and_real(
     """
     rows = np.zeros(episodes.running.shape, bool)
     rows[::every] = is_known(episodes, discount)[::every]
-    obs = normaliser.normalise(jnp.asarray(episodes.obs[rows]))
-    expected = agent.values(state, obs, jnp.asarray(episodes.action[rows]))
-    return np.asarray(expected), discounted_to_go(episodes, discount)[rows]
+    real = discounted_to_go(episodes, discount)[rows]
+    padded = np.zeros((_padded(len(real)), 2), int)  # few lengths, so that little is compiled
+    padded[: len(real)] = np.argwhere(rows)
+    obs, action = (jnp.asarray(a[*padded.T]) for a in (episodes.obs, episodes.action))
+    expected = _values(agent, state, normaliser, obs, action)
+    return np.asarray(expected)[: len(real)], real
+
+
+def _padded(count: int) -> int:
+    """The next power of four, from 256 on."""
+    size = 256
+    while size < count:
+        size *= 4
+    return size
+
+
+@eqx.filter_jit
+def _values(
+    agent: AbstractOfflineAgent,
+    state: Any,
+    normaliser: Normaliser,
+    obs: Float[Array, "batch obs"],
+    action: Float[Array, "batch action"],
+) -> Float[Array, " batch"]:
+    return agent.values(state, normaliser.normalise(obs), action)
 
 
 def action_distances(policy: AbstractPolicy, dataset: Dataset) -> np.ndarray:

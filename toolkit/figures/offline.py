@@ -17,6 +17,8 @@ from toolkit.figures.theme import LEGEND_BELOW, PALETTE, QUIET_INK, colour, fill
 from toolkit.figures.training import column
 
 MAX_POINTS = 150
+NEAR = 0.02
+"""Standard deviations; what is nearer is drawn there."""
 SEED = "/"
 """Between an agent's name and the number of a seed, in the rows of a learning curve."""
 
@@ -36,7 +38,7 @@ def familiar_figure(distances: Mapping[str, np.ndarray], step: float) -> go.Figu
     for at, (name, values) in enumerate(distances.items()):
         reached = np.quantile(vector(name, values), shares)
         fig.add_scatter(
-            x=np.maximum(reached, 1e-3).round(4), y=shares, name=name, mode="lines",
+            x=np.maximum(reached, NEAR).round(4), y=shares, name=name, mode="lines",
             line={"color": PALETTE[at % len(PALETTE)], "width": 2.5},
             hovertemplate="%{y:.0%} within %{x:.2f}<extra></extra>",
         )  # fmt: skip
@@ -47,7 +49,7 @@ def familiar_figure(distances: Mapping[str, np.ndarray], step: float) -> go.Figu
     )  # fmt: skip
     fig.update_xaxes(
         type="log", title_text="distance from the nearest known state, standard deviations",
-        tickvals=[0.001, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+        tickvals=[0.01, 0.03, 0.1, 0.3, 1, 3, 10],
     )  # fmt: skip
     fig.update_yaxes(title_text="share of the states", range=[-0.02, 1.02], tickformat=".0%")
     return themed(fig, "How near is what is known?", height=380, margin_b=104, legend=LEGEND_BELOW)
@@ -147,7 +149,7 @@ def trust_figure(
     fig.update_yaxes(type="log", range=[-0.05, float(limit)], row=1, col=1,
                      title_text="expected by the critics", exponentformat="power",
                      dtick=1 if limit < 6 else 2)  # fmt: skip
-    fig.update_yaxes(title_text="distance of actions (rms)", range=[0, 1.5], row=1, col=2)
+    fig.update_yaxes(title_text="distance of actions (rms)", rangemode="tozero", row=1, col=2)
     fig.update_xaxes(title_text="", row=1, col=2)
     return themed(fig, title, height=440, margin_t=84, margin_b=104, legend=LEGEND_BELOW)
 

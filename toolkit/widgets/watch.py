@@ -94,7 +94,7 @@ def film_policies(
     poses = [poses_of(robot, obs, dt=dt, name=name) for name, obs in states.items()]
     step, last = poses[0].dt, round(seconds / poses[0].dt)
     longest = min(last, max(len(p.qpos) - 1 for p in poses))
-    at = np.arange(0, longest + 1, every)
+    at = np.arange(0, longest + every, every)  # the last one is not before the longest ends
     shown = [p.qpos[np.minimum(at, len(p.qpos) - 1)] for p in poses]
     over = dict.fromkeys(states, True) | dict(ended or {})
     ends = [
