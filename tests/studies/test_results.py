@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 
 def row(label, agent, seed, score, updates=10, **more):
     return {
-        "dataset": {"label": label}, "candidate": agent, "seed": seed, "num_updates": updates,
+        "dataset": {"label": label, "name": f"toolkit/{label}"}, "candidate": agent,
+        "seed": seed, "num_updates": updates,
         "normalized_score": float(score), "env": {"id": "Hopper-v4", "mujoco": "3.17"},
         "returns": [1.0, 2.0], "rule": "last update, never the best", "device": "cpu: cpu",
         "versions": {"jax": "0.10.1"}, "commit": "0123456789abc", **more,
@@ -61,6 +62,8 @@ def test_every_comparison_is_offered_the_largest_first():
         for values in scores.values():
             assert values.shape[1] == len(sets) and np.isfinite(values).all()
     assert blocks([]) == {}
+    more = [*ROWS, row("R", "bc", 1, 5.0), row("R", "td3-bc", 1, 5.0), row("C", "td3-bc", 1, 5.0)]
+    assert list(blocks(more)) == ["4 sets, 2 seeds: bc, td3-bc", "1 set, 1 seed: bc, td3-bc, tsrl"]
     assert list(blocks([r for r in ROWS if r["candidate"] == "bc"])) == [
         "3 sets, 2 seeds: bc", "4 sets, 1 seed: bc",
     ]  # fmt: skip
@@ -80,7 +83,14 @@ def test_scores_by_size():
 def test_a_passport_names_each_value_once():
     text = passport([*ROWS, row("W", "bc", 5, 1.0, updates=50_000)])
     assert text.count("Hopper-v4") == 1 and "10 to 50,000 updates" in text
-    for part in ("MuJoCo 3.17", "2 episodes", "never the best", "JAX 0.10.1", "0123456."):
+    for part in (
+        "Data: toolkit/H, toolkit/W, toolkit/C, toolkit/R.",
+        "MuJoCo 3.17",
+        "2 episodes",
+        "never the best",
+        "JAX 0.10.1",
+        "0123456.",
+    ):
         assert part in text
 
 

@@ -18,7 +18,8 @@ BLOCKS = {
 
 def row(size, agent, seed, score):
     return {
-        "dataset": {"label": f"part-{size}"}, "candidate": agent, "seed": seed, "size": size,
+        "dataset": {"label": f"part-{size}", "name": "toolkit/whole"}, "candidate": agent,
+        "seed": seed, "size": size,
         "num_updates": 10, "normalized_score": score, "returns": [1.0], "rule": "last update",
         "env": {"id": "Hopper-v4", "mujoco": "3.17"}, "device": "cpu: cpu",
         "versions": {"jax": "0.10.1"}, "commit": "0123456789",
@@ -43,7 +44,7 @@ def test_the_dial_moves_to_both_ends():
         assert title(explorer) == f"At {size:,} transitions: bc {size / 1000 + 0.5:.1f}"
         assert explorer.error == ""
     text = " ".join(note.text for note in explorer.figure.widget.layout.annotations)
-    assert "Hopper-v4" in text and "More." in text
+    assert "Data: toolkit/whole." in text and "Hopper-v4" in text and "More." in text
 
 
 def test_without_ten_thousand_the_dial_begins_at_its_first_size():

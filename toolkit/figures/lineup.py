@@ -14,7 +14,8 @@ from toolkit.figures.images import check_frames, data_uri, jpegs
 from toolkit.figures.theme import INK, QUIET_INK, UNSTABLE, themed
 
 STILL_BYTES = 60_000
-_WIDE, _GAP = 800, 0.03  # pixels of a usual cell; between neighbours, as a share of their distance
+_WIDE, _TALL = 800, 130  # pixels of a usual cell, and of a row at most
+_GAP = 0.03  # between neighbours, as a share of their distance
 
 
 @dataclass(frozen=True)
@@ -79,16 +80,24 @@ def lineup_figure(lineup: Lineup, *, count: int = 6, max_bytes: int = STILL_BYTE
         raise UserError(f"`count` must be at least 2, got {count}.")
     shown = np.linspace(0, len(lineup) - 1, min(count, len(lineup))).round().astype(int)
     frames = cropped(lineup.frames[:, shown].reshape(-1, *lineup.frames.shape[2:]))
-    robots = len(lineup.names)
-    pictures = jpegs(frames, max_bytes)
+    robots, height, width = len(lineup.names), *frames.shape[1:3]
+    alive = [
+        (robot, place)
+        for robot, end in enumerate(lineup.ends)
+        for place, step in enumerate(shown)
+        if end is None or step <= end
+    ]
+    pictures = jpegs(np.stack([frames[r * len(shown) + place] for r, place in alive]), max_bytes)
     fig = go.Figure(go.Scatter(x=[0], y=[0], mode="markers", marker_opacity=0, hoverinfo="skip"))
-    for robot, name in enumerate(lineup.names):
-        y = robots - 1 - robot
-        fig.add_annotation(
-            text=f"<b>{name}</b>", x=0, xshift=-10, y=y, xref="paper", xanchor="right",
-            font={"color": INK, "size": 14},
+    for (robot, place), picture in zip(alive, pictures, strict=True):
+        fig.add_layout_image(
+            source=data_uri(picture), x=place, y=robots - 1 - robot, sizex=1 - _GAP,
+            sizey=1 - _GAP, xanchor="center", yanchor="middle", xref="x", yref="y",
+            sizing="contain", layer="above",
         )  # fmt: skip
-        _row(fig, lineup, robot, y, shown, pictures[robot * len(shown) : (robot + 1) * len(shown)])
+    for robot, name in enumerate(lineup.names):
+        places = [place for r, place in alive if r == robot]
+        _name(fig, lineup, robot, name, places[-1] + 1, len(shown))
     for place, step in enumerate(shown):
         fig.add_annotation(
             text=f"{step * lineup.dt:.2f} s", x=place, y=robots - 0.5, yanchor="bottom",
@@ -102,7 +111,7 @@ def lineup_figure(lineup: Lineup, *, count: int = 6, max_bytes: int = STILL_BYTE
     axis = {"visible": False, "fixedrange": True}
     fig.update_xaxes(**axis, range=[-0.5, len(shown) - 0.5])
     fig.update_yaxes(**axis, range=[-0.5, robots - 0.5])
-    tall = _WIDE / len(shown) * frames.shape[1] / frames.shape[2]
+    tall = min(_WIDE / len(shown) * height / width, _TALL)
     below = 40 if lineup.note else 16
     return themed(
         fig, "The same start, several policies", height=int(robots * tall) + 84 + below,
@@ -110,26 +119,16 @@ def lineup_figure(lineup: Lineup, *, count: int = 6, max_bytes: int = STILL_BYTE
     )  # fmt: skip
 
 
-def _row(
-    fig: go.Figure,
-    lineup: Lineup,
-    robot: int,
-    y: int,
-    shown: np.ndarray,
-    pictures: Sequence[bytes],
-) -> None:
-    """One robot's moments; where its episode is over, a sentence in the first place behind."""
-    end = lineup.ends[robot]
-    for place, step in enumerate(shown):
-        if end is not None and step > end:
-            fig.add_annotation(
-                text=f"over after<br>{end * lineup.dt:.2f} s<br>"
-                f"{lineup.travelled[robot, end]:.1f} m",
-                x=place, y=y, font={"size": 12, "color": UNSTABLE},
-            )  # fmt: skip
-            return
-        fig.add_layout_image(
-            source=data_uri(pictures[place]), x=place, y=y, sizex=1 - _GAP, sizey=1 - _GAP,
-            xanchor="center", yanchor="middle", xref="x", yref="y", sizing="contain",
-            layer="above",
+def _name(fig: go.Figure, lineup: Lineup, robot: int, name: str, place: int, count: int) -> None:
+    """What stands left of a robot's pictures, and behind them where its episode was over."""
+    y, end = len(lineup.names) - 1 - robot, lineup.ends[robot]
+    fig.add_annotation(
+        text=f"<b>{name}</b>", x=0, xshift=-10, y=y, xref="paper", xanchor="right",
+        font={"color": INK, "size": 14},
+    )  # fmt: skip
+    if end is not None and place < count:
+        metres = f"{lineup.travelled[robot, end]:.1f} m".replace("-", "−")
+        fig.add_annotation(
+            text=f"over after<br>{end * lineup.dt:.2f} s<br>{metres}",
+            x=place, y=y, font={"size": 12, "color": UNSTABLE},
         )  # fmt: skip

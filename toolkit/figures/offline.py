@@ -16,7 +16,7 @@ from toolkit.figures.checks import finite, vector
 from toolkit.figures.theme import LEGEND_BELOW, PALETTE, QUIET_INK, colour, fill, line, themed
 from toolkit.figures.training import column
 
-MAX_POINTS = 150
+MAX_POINTS = 60
 NEAR = 0.02
 """Standard deviations; what is nearer is drawn there."""
 SEED = "/"
@@ -294,7 +294,7 @@ def aggregates_figure(
         tickvals=list(range(len(names)))[::-1], ticktext=names, showgrid=False,
         range=[-0.5, len(names) - 0.5],
     )  # fmt: skip
-    fig.update_xaxes(title_text="normalised score")
+    fig.update_xaxes(title_text="normalised score", rangemode="tozero")
     return _captioned(fig, "Scores on every set, mean and IQM", caption, 150 + 70 * len(names))
 
 

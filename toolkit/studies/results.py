@@ -77,20 +77,22 @@ def blocks(rows: Sequence[Row]) -> dict[str, tuple[dict[str, np.ndarray], list[s
     Agents that share no set with the others are left out one by one, those with the fewest first.
     """
     found, fewest = {}, min(2, len(agents_of(rows)))  # one alone is compared with nothing
-    for runs in range(1, most_seeds(rows) + 1):
+    taken: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
+    for runs in range(most_seeds(rows), 0, -1):
         counts = {
             a: sum(len(seeds_of(rows, a, s)) >= runs for s in sets_of(rows))
             for a in agents_of(rows)
         }
         names = sorted((a for a in counts if counts[a]), key=lambda a: -counts[a])
-        groups = [names[:last] for last in range(len(names), fewest - 1, -1)]
-        taken: set[tuple[str, ...]] = set()
-        for group in groups:
+        tried: set[tuple[str, ...]] = set()
+        for group in [names[:last] for last in range(len(names), fewest - 1, -1)]:
             chosen = [a for a in agents_of(rows) if a in group]
             scores, sets = block(rows, runs, chosen)
-            if not sets or tuple(sets) in taken:
+            what = tuple(chosen), tuple(sets)
+            if not sets or what in taken or what[1] in tried:  # with more seeds, or more agents
                 continue
-            taken.add(tuple(sets))
+            taken.add(what)
+            tried.add(what[1])
             words = f"{_count(len(sets), 'set')}, {_count(runs, 'seed')}: {', '.join(chosen)}"
             found[words] = (scores, sets)
 
@@ -128,7 +130,7 @@ def by_size(rows: Sequence[Row]) -> dict[str, dict[int, list[float]]]:
 
 
 def passport(rows: Sequence[Row]) -> str:
-    """What one must know of a table's scores to compare them, in two sentences.
+    """What one must know of a table's scores to compare them, in three sentences.
 
     Where rows differ, each value is named once.
     """
@@ -139,6 +141,7 @@ def passport(rows: Sequence[Row]) -> str:
     updates = sorted({row["num_updates"] for row in rows})
     span = f"{updates[0]:,}" if len(updates) == 1 else f"{updates[0]:,} to {updates[-1]:,}"
     return (
+        f"Data: {values(lambda r: r['dataset']['name'])}. "
         f"{values(lambda r: r['env']['id'])} in MuJoCo {values(lambda r: r['env']['mujoco'])}, "
         f"{values(lambda r: len(r['returns']))} episodes from fixed starts, "
         f"{values(lambda r: r['rule'])}; {span} updates. "

@@ -28,7 +28,7 @@ def explore_sizes(rows: Sequence[Row], more: str = "") -> Any:
     """
     if not rows:
         return empty_figure("No table of scores by size came with this toolkit.")
-    scores, caption = by_size(rows), f"{passport(rows)} {more}".strip()
+    scores, caption = by_size(rows), f"Parts by whole episodes. {passport(rows)} {more}".strip()
 
     def view(size: int) -> go.Figure:
         return size_figure(scores, size, caption)
