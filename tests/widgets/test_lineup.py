@@ -13,6 +13,7 @@ from toolkit.data import load
 from toolkit.envs.poses import poses_of
 from toolkit.errors import UserError
 from toolkit.figures import Lineup, lineup_figure
+from toolkit.figures.images import shrunk
 from toolkit.figures.theme import colour
 from toolkit.widgets import LineupPlayer, film_policies, watch, watch_policies
 
@@ -72,6 +73,17 @@ def test_the_still_leaves_out_what_comes_after_an_end():
     assert [text for text in told if "over after" in text] == ["over after<br>0.20 s<br>0.0 m"]
     with pytest.raises(UserError, match="`count` must be at least 2"):
         lineup_figure(lineup(), count=1)
+
+
+def test_pictures_of_a_still_are_shrunk_in_proportion():
+    tall = np.zeros((2, 40, 60, 3), np.uint8)
+    tall[:, :, 30:] = 200
+    small = shrunk(tall, 20)
+    assert small.shape == (2, 20, 30, 3)
+    assert small[0, 10, 5].max() < 20 and small[0, 10, 25].min() > 180
+    assert shrunk(tall, 40) is tall
+    with pytest.raises(UserError, match="`frames` must be pixels"):
+        shrunk(tall[0], 20)
 
 
 @pytest.mark.parametrize(

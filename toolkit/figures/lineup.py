@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from toolkit.errors import UserError
 from toolkit.figures.frames import cropped
-from toolkit.figures.images import check_frames, data_uri, jpegs
+from toolkit.figures.images import check_frames, data_uri, jpegs, shrunk
 from toolkit.figures.theme import INK, QUIET_INK, UNSTABLE, themed
 
 STILL_BYTES = 60_000
@@ -87,7 +87,8 @@ def lineup_figure(lineup: Lineup, *, count: int = 6, max_bytes: int = STILL_BYTE
         for place, step in enumerate(shown)
         if end is None or step <= end
     ]
-    pictures = jpegs(np.stack([frames[r * len(shown) + place] for r, place in alive]), max_bytes)
+    chosen = np.stack([frames[r * len(shown) + place] for r, place in alive])
+    pictures = jpegs(shrunk(chosen, _TALL), max_bytes)
     fig = go.Figure(go.Scatter(x=[0], y=[0], mode="markers", marker_opacity=0, hoverinfo="skip"))
     for (robot, place), picture in zip(alive, pictures, strict=True):
         fig.add_layout_image(

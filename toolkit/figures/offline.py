@@ -16,7 +16,7 @@ from toolkit.figures.checks import finite, vector
 from toolkit.figures.theme import LEGEND_BELOW, PALETTE, QUIET_INK, colour, fill, line, themed
 from toolkit.figures.training import column
 
-MAX_POINTS = 60
+MAX_POINTS = 40
 NEAR = 0.02
 """Standard deviations; what is nearer is drawn there."""
 SEED = "/"
@@ -34,7 +34,7 @@ def familiar_figure(distances: Mapping[str, np.ndarray], step: float) -> go.Figu
     """
     if not distances:
         raise UserError("`distances` must hold at least one group of states.")
-    shares, fig = np.linspace(0, 1, 51), go.Figure()
+    shares, fig = np.linspace(0, 1, 41), go.Figure()
     for at, (name, values) in enumerate(distances.items()):
         reached = np.quantile(vector(name, values), shares)
         fig.add_scatter(
