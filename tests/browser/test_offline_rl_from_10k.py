@@ -25,7 +25,7 @@ PROFILES = "profiles = explore_profiles("
 SIZES = "sizes = explore_sizes("
 TITLE = "cell => cell.querySelector('.js-plotly-plot')._fullLayout.title.text"
 #: Cells whose screenshots are kept, by words of theirs or of their figure.
-LOOKS = {"familiar": "How near is what is known?", "race": "While training: every seed",
+LOOKS = {"familiar": "familiar = familiar_figure(gaps", "race": "While training: every seed",
          "film": FILM, "trust": TRUST, "sizes": SIZES, "aggregates": AGGREGATES,
          "profiles": PROFILES}  # fmt: skip
 
@@ -66,7 +66,7 @@ def test_offline_rl_from_10k(patient: Any, lab: SimpleNamespace, tmp_path: Path)
     if simulated:
         scrub_and_play(page, explorer(page, FILM))
     for name, words in LOOKS.items():
-        cells = explorer(page, words).filter(has=page.locator(".jp-Cell-outputWrapper"))
+        cells = page.locator(".jp-Notebook .jp-CodeCell").filter(has_text=words)
         assert cells.count(), name
         for number, cell in enumerate(cells.all()):  # there are two races
             errors = cell.locator("[data-mime-type='application/vnd.jupyter.stderr']")
