@@ -105,6 +105,10 @@ _STUDIES = {
         "shifted transitions in the simulator: are they transitions?",
         "studies.symmetry:Symmetry",
     ),
+    "data-size": _command(
+        "offline agents on growing parts of one dataset",
+        "studies.data_size:DataSize",
+    ),
     "behaviours": _command(
         "the policies in the package: store stages of a training run",
         "studies.behaviours:Behaviours",

@@ -68,7 +68,7 @@ def test_make_then_subsample(capsys, tmp_path):
 
 
 def test_subsample_refuses_in_one_sentence(tmp_path):
-    with pytest.raises(UserError, match="Exactly one of `num_episodes` and `fraction`"):
+    with pytest.raises(UserError, match="Exactly one of `num_episodes`, `fraction`"):
         run(Subsample, "toolkit/pendulum", "--out", tmp_path / "x.hdf5")
     assert list(tmp_path.iterdir()) == []
 

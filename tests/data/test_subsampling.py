@@ -12,6 +12,7 @@ from toolkit.data import (
     split_episodes,
     subsample,
     subsample_episodes,
+    subsampling,
 )
 from toolkit.errors import UserError
 
@@ -77,8 +78,11 @@ def test_fraction_and_number_draw_the_same_episodes():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "Exactly one of `num_episodes` and `fraction`"),
+        ({}, "Exactly one of `num_episodes`, `fraction` and `num_transitions`"),
         ({"num_episodes": 1, "fraction": 0.5}, "Exactly one"),
+        ({"num_episodes": 1, "num_transitions": 5}, "Exactly one"),
+        ({"num_transitions": 0}, r"`num_transitions` must lie in 1\.\.50, got 0"),
+        ({"num_transitions": 51}, r"1\.\.50, got 51"),
         ({"num_episodes": 0}, r"`num_episodes` must lie in 1\.\.10, got 0"),
         ({"num_episodes": 11}, r"1\.\.10, got 11"),
         ({"fraction": 0.0}, r"`fraction` must lie in \(0, 1\], got 0\.0"),
@@ -87,6 +91,28 @@ def test_fraction_and_number_draw_the_same_episodes():
 def test_wrong_amounts_are_refused(arguments, message):
     with pytest.raises(UserError, match=message):
         subsample_episodes(dataset(), **arguments)
+
+
+def test_a_number_of_transitions_is_met_to_within_an_episode_and_subsets_are_nested():
+    lengths = np.array([3, 9, 4, 8, 2, 7])
+    ends = np.isin(np.arange(lengths.sum()), np.cumsum(lengths) - 1)
+    obs = np.stack([np.arange(len(ends)), np.repeat(np.arange(6), lengths)], 1)
+    whole = Dataset.from_arrays(obs, obs[:, :1], obs[:, 0], obs + 1, timeout=ends)
+    drawn = lengths[np.random.default_rng(5).permutation(6)]
+    reachable, before = np.cumsum(drawn), []
+    for wanted in (1, 6, 15, 24, 33):
+        smaller = subsample_episodes(whole, num_transitions=wanted, seed=5)
+        assert abs(smaller.num_transitions - wanted) == np.abs(reachable - wanted).min()
+        assert set(before) <= set(ids(smaller))
+        before = ids(smaller)
+    assert before == list(range(6))  # all of it
+
+
+def test_the_history_of_many_episodes_names_the_seed_alone(monkeypatch):
+    monkeypatch.setattr(subsampling, "LISTED", 3)
+    few, many = (subsample_episodes(dataset(), num_episodes=n, seed=4) for n in (3, 4))
+    assert "seed 4: " in few.source.history[0]
+    assert many.source.history == ("4 of 10 episodes drawn with seed 4",)
 
 
 def test_a_written_subsample_is_read_back_with_its_history(tmp_path, recording, hdf5):

@@ -13,6 +13,7 @@ from toolkit.evaluation.intervals import (
     interquartile_mean,
     optimality_gap,
     performance_profile,
+    probability_of_improvement,
     profile_interval,
     rank_correlation,
 )
@@ -158,3 +159,15 @@ def test_the_profiles_interval_comes_from_runs_within_their_tasks():
     single = np.array([[1.0, 2.0]])
     low, high = profile_interval(single, np.array([1.5]), num_samples=20)
     assert low[0] == high[0] == 0.5  # one run says nothing of its own spread
+
+
+def test_the_probability_of_improvement_counts_pairs_within_a_task():
+    scores = np.array([[1.0, 5.0], [3.0, 5.0]])
+    others = np.array([[2.0, 5.0], [0.0, 6.0], [3.0, 4.0]])
+    first = (1 + 2.5) / 6  # 1 beats 0; 3 beats 2 and 0, and ties with 3
+    second = (0.5 + 0 + 1) / 3
+    found = probability_of_improvement(scores, others)
+    assert found == pytest.approx((first + second) / 2)
+    assert found + probability_of_improvement(others, scores) == pytest.approx(1)
+    with pytest.raises(UserError, match="same tasks, got 2 and 1"):
+        probability_of_improvement(scores, others[:, :1])

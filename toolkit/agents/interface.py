@@ -6,7 +6,9 @@ from abc import abstractmethod
 from typing import Any
 
 import equinox as eqx
+from jaxtyping import Array, Float
 
+from toolkit.agents.networks import TwinCritic
 from toolkit.data.dataset import Dataset
 from toolkit.data.samplers import Transitions, TransitionSampler
 from toolkit.envs.interface import EnvSpec
@@ -71,6 +73,22 @@ class AbstractOfflineAgent(AbstractLearner):
     @abstractmethod
     def policy(self, state: State) -> AbstractPolicy:
         """What the state of one seed does, without exploration, on normalised observations."""
+
+    def values(
+        self,
+        state: State,
+        obs: Float[Array, "batch obs"],
+        action: Float[Array, "batch action"],
+    ) -> Float[Array, " batch"]:
+        """The lesser of what one seed's two critics expect: discounted return from here on.
+
+        Raises:
+            UserError: the agent has no critics.
+        """
+        critic = getattr(state, "critic", None)
+        if not isinstance(critic, TwinCritic):
+            raise UserError(f"{type(self).__name__} has no critics that could be asked.")
+        return critic.least(obs, action)
 
     def fitted_to_model(self, settings: dict[str, Any]) -> AbstractOfflineAgent:
         """The agent with what it must know of the model that it builds on, from the

@@ -213,6 +213,17 @@ class TSRL(AbstractOfflineAgent):
     def policy(self, state: TSRLState) -> AbstractPolicy:
         return DeterministicPolicy(state.actor)
 
+    def values(
+        self,
+        state: TSRLState,
+        obs: Float[Array, "batch obs"],
+        action: Float[Array, "batch action"],
+    ) -> Float[Array, " batch"]:
+        if self.latent_critic:
+            latent = jax.vmap(state.model.encode)(obs, action)
+            obs, action = latent.state, latent.action
+        return super().values(state, obs, action)
+
     def augmentation(self, state: TSRLState) -> SymmetryFilter:
         """Latent noise, filtered by the model's symmetry."""
         assert isinstance(state.model, TDM)

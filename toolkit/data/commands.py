@@ -93,6 +93,8 @@ class Subsample:
     """How many episodes to draw."""
     fraction: float | None = None
     """Which part of the episodes to draw, in place of a number."""
+    num_transitions: int | None = None
+    """How many transitions to draw, to within an episode, in place of a number of episodes."""
     seed: int = 0
     """Which draw."""
 
@@ -105,6 +107,7 @@ class Subsample:
             self.out,
             num_episodes=self.num_episodes,
             fraction=self.fraction,
+            num_transitions=self.num_transitions,
             seed=self.seed,
         )
         print(f"{self.out}: {smaller}")

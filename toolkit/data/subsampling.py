@@ -9,35 +9,57 @@ import numpy as np
 from toolkit.data.dataset import Dataset
 from toolkit.errors import UserError
 
+LISTED = 1000
+"""Chosen episodes that are listed; more would not fit into an attribute of a file."""
+
 
 def subsample_episodes(
     dataset: Dataset,
     *,
     num_episodes: int | None = None,
     fraction: float | None = None,
+    num_transitions: int | None = None,
     seed: int = 0,
 ) -> Dataset:
     """Whole episodes drawn without replacement, in their recorded order.
 
-    Give either `num_episodes` or `fraction` (of the episodes, rounded, at least one). The chosen
-    ids are written into the source's history, so that the subset can be drawn again.
+    Give one of `num_episodes`, `fraction` (of the episodes, rounded, at least one) and
+    `num_transitions` (as many episodes as come closest, at least one). With one seed, a smaller
+    subset is part of every larger one. Up to `LISTED` chosen ids are written into the source's
+    history; of more, the seed says which.
 
     Source: trajectory-wise reduction of arXiv:2306.04220, App. B.
 
     Raises:
-        UserError: not exactly one of the two is given, or it is out of range.
+        UserError: not exactly one of the three is given, or it is out of range.
     """
-    wanted = _number_wanted(dataset.num_episodes, num_episodes, fraction)
+    amounts = (num_episodes, fraction, num_transitions)
+    if sum(amount is not None for amount in amounts) != 1:
+        raise UserError(
+            "Exactly one of `num_episodes`, `fraction` and `num_transitions` must be given."
+        )
     order = np.random.default_rng(seed).permutation(dataset.num_episodes)
+    if num_transitions is not None:
+        wanted = _number_closest(dataset, order, num_transitions)
+    else:
+        wanted = _number_wanted(dataset.num_episodes, num_episodes, fraction)
     ids = np.sort(order[:wanted])
-    listed = ", ".join(map(str, ids))
-    step = f"{wanted} of {dataset.num_episodes} episodes drawn with seed {seed}: {listed}"
+    listed = f": {', '.join(map(str, ids))}" if wanted <= LISTED else ""
+    step = f"{wanted} of {dataset.num_episodes} episodes drawn with seed {seed}{listed}"
     return dataset.take_episodes(ids, step)
 
 
+def _number_closest(dataset: Dataset, order: np.ndarray, num_transitions: int) -> int:
+    """How many episodes, in this order, have the number of rows that comes closest."""
+    if not 1 <= num_transitions <= dataset.num_transitions:
+        raise UserError(
+            f"`num_transitions` must lie in 1..{dataset.num_transitions}, got {num_transitions}."
+        )
+    rows = np.cumsum(np.diff(dataset.episode_bounds(), axis=1)[order, 0])
+    return int(np.argmin(np.abs(rows - num_transitions))) + 1
+
+
 def _number_wanted(available: int, num_episodes: int | None, fraction: float | None) -> int:
-    if (num_episodes is None) == (fraction is None):
-        raise UserError("Exactly one of `num_episodes` and `fraction` must be given.")
     if fraction is not None:
         if not 0 < fraction <= 1:
             raise UserError(f"`fraction` must lie in (0, 1], got {fraction}.")
@@ -54,6 +76,7 @@ def subsample(
     *,
     num_episodes: int | None = None,
     fraction: float | None = None,
+    num_transitions: int | None = None,
     seed: int = 0,
 ) -> Dataset:
     """Draw episodes from a named dataset or a file and write them to `out` in D4RL's layout.
@@ -65,8 +88,9 @@ def subsample(
     from toolkit.data.writing import write_d4rl
 
     smaller = subsample_episodes(
-        load(name_or_file), num_episodes=num_episodes, fraction=fraction, seed=seed
-    )
+        load(name_or_file), num_episodes=num_episodes, fraction=fraction,
+        num_transitions=num_transitions, seed=seed,
+    )  # fmt: skip
     write_d4rl(out, smaller)
     return smaller
 

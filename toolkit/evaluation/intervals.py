@@ -27,6 +27,24 @@ def optimality_gap(scores: Scores, target: float = 1.0) -> float:
     return float(target - np.minimum(scores, target).mean())
 
 
+def probability_of_improvement(
+    scores: Scores, others: Float[np.ndarray, "other_runs other_tasks"]
+) -> float:
+    """How often a run of the first beats a run of the second on one task; a tie counts half.
+
+    The mean over tasks of the share among all pairs of runs. Source: arXiv:2108.13264 §4.3.
+
+    Raises:
+        UserError: the two have other tasks.
+    """
+    if scores.shape[1] != others.shape[1]:
+        raise UserError(
+            f"Both must hold the same tasks, got {scores.shape[1]} and {others.shape[1]}."
+        )
+    one, other = scores[:, None], others[None]
+    return float(np.mean((one > other) + 0.5 * (one == other)))
+
+
 def performance_profile(
     scores: Scores, thresholds: Float[np.ndarray, " thresholds"]
 ) -> Float[np.ndarray, " thresholds"]:

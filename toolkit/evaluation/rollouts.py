@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from toolkit.agents.acting import act, initial_memories
 from toolkit.agents.interface import AbstractPolicy
 from toolkit.data.tasks import family_of_env
 from toolkit.envs import make_envs
+from toolkit.envs.interface import Steps
 from toolkit.errors import UserError
 
 EVALUATION_SEED = 10_000
@@ -63,20 +65,41 @@ def evaluate_policy(
         UserError: `num_episodes` is below one, the environment is unknown, the policy does not
             fit it, or the simulation breaks.
     """
+    returns, lengths = np.zeros(num_episodes), np.zeros(num_episodes, int)
+    for steps, running in first_episodes(
+        policy, env_id, num_episodes=num_episodes, seed=seed, threads=threads
+    ):
+        returns += np.where(running, steps.reward, 0.0)
+        lengths += running
+    return Rollouts(env_id, seed, returns, lengths)
+
+
+def first_episodes(
+    policy: AbstractPolicy,
+    env_id: str,
+    *,
+    num_episodes: int = NUM_EPISODES,
+    seed: int = EVALUATION_SEED,
+    threads: int | None = None,
+) -> Iterator[tuple[Steps, np.ndarray]]:
+    """Every step of `num_episodes` environments until each has ended once.
+
+    With each step comes which of them were still in their first episode, `(num_episodes,)`.
+
+    Raises:
+        UserError: as for `evaluate_policy`.
+    """
     if num_episodes < 1:
         raise UserError(f"`num_episodes` must be at least 1, got {num_episodes}.")
     envs = make_envs(env_id, num_episodes, seed=seed, threads=threads)
     memory = initial_memories(policy, num_episodes)
-    returns, lengths = np.zeros(num_episodes), np.zeros(num_episodes, int)
     running, root, step = np.ones(num_episodes, bool), jr.key(seed), 0
     try:
         while running.any():
             action, memory = act(policy, jnp.asarray(envs.obs), memory, jr.fold_in(root, step))
             steps = envs.step(np.asarray(action))
-            returns += np.where(running, steps.reward, 0.0)
-            lengths += running
+            yield steps, running.copy()
             running &= ~steps.ended
             step += 1
     finally:
         envs.close()
-    return Rollouts(env_id, seed, returns, lengths)

@@ -14,6 +14,14 @@ from toolkit.figures.eigenplane import eigenplane_figure
 from toolkit.figures.endings import endings_figure, evidence_figure
 from toolkit.figures.frames import Film, frames_figure
 from toolkit.figures.gradients import gradient_figure, nonnormal_figure
+from toolkit.figures.lineup import Lineup, lineup_figure
+from toolkit.figures.offline import (
+    aggregates_figure,
+    familiar_figure,
+    score_curves_figure,
+    size_figure,
+    trust_figure,
+)
 from toolkit.figures.profiles import profile_figure
 from toolkit.figures.qualities import log_prob_figure, qualities_figure, stages_figure
 from toolkit.figures.response import aliasing_figure, impulse_figure, zero_order_hold_figure
@@ -38,7 +46,9 @@ from toolkit.figures.violation import (
 __all__ = [
     "TEMPLATE",
     "Film",
+    "Lineup",
     "ablation_figure",
+    "aggregates_figure",
     "aliasing_figure",
     "by_distance_figure",
     "by_noise_figure",
@@ -49,6 +59,7 @@ __all__ = [
     "energy_figure",
     "error_by_horizon_figure",
     "evidence_figure",
+    "familiar_figure",
     "filter_figure",
     "frames_figure",
     "gate_figure",
@@ -58,6 +69,7 @@ __all__ = [
     "impulse_figure",
     "initialisation_figure",
     "kept_error_figure",
+    "lineup_figure",
     "log_prob_figure",
     "monitor_figure",
     "nonnormal_figure",
@@ -68,12 +80,15 @@ __all__ = [
     "return_figure",
     "reversal_figure",
     "rollout_figure",
+    "score_curves_figure",
+    "size_figure",
     "spectrum_figure",
     "speed_figure",
     "stages_figure",
     "subsample_figure",
     "themed",
     "training_figure",
+    "trust_figure",
     "violation_map_figure",
     "zero_order_hold_figure",
 ]

@@ -78,7 +78,7 @@ def frames_figure(film: Film, *, count: int = 6, max_bytes: int = STILL_BYTES) -
     if count < 2:
         raise UserError(f"`count` must be at least 2, got {count}.")
     divergence, shown = film.divergence, shown_steps(len(film), count, film.divergence.step)
-    frames = _cropped(np.concatenate([film.true_frames[shown], film.predicted_frames[shown]]))
+    frames = cropped(np.concatenate([film.true_frames[shown], film.predicted_frames[shown]]))
     for place, step in enumerate(shown):
         if _left(divergence, step):
             _edge(frames[len(shown) + place])
@@ -140,7 +140,7 @@ def _edge(frame: np.ndarray) -> None:
         part[:] = colour
 
 
-def _cropped(frames: np.ndarray) -> np.ndarray:
+def cropped(frames: np.ndarray) -> np.ndarray:
     """The middle of the pictures, as wide as any robot in them; robots are what is colourful."""
     height, width = frames.shape[1:3]
     colourful = (np.ptp(frames.astype(np.int16), axis=3) > 60).any(axis=(0, 1))

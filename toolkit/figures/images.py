@@ -38,6 +38,24 @@ def jpegs(frames: np.ndarray, limit: int) -> list[bytes]:
     )
 
 
+def shrunk(frames: np.ndarray, height: int) -> np.ndarray:
+    """The frames no taller than `height` pixels, in the same proportions.
+
+    Raises:
+        UserError: the frames have another shape or type, or Pillow is not installed.
+    """
+    check_frames("frames", frames)
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise UserError(f"Pillow cannot be imported ({error}); pip install pillow.") from None
+    if frames.shape[1] <= height:
+        return frames
+    size = max(1, round(frames.shape[2] * height / frames.shape[1])), height
+    small = [Image.fromarray(f).resize(size, Image.Resampling.LANCZOS) for f in frames]
+    return np.stack([np.asarray(image) for image in small])
+
+
 def data_uri(jpeg: bytes) -> str:
     """A JPEG as text that stands where an address of a picture may."""
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()

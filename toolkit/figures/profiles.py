@@ -9,17 +9,18 @@ import plotly.graph_objects as go
 
 from toolkit.errors import UserError
 from toolkit.evaluation.intervals import performance_profile, profile_interval
-from toolkit.figures.theme import fill, line, themed
+from toolkit.figures.theme import QUIET_INK, fill, line, themed
 
 POINTS = 101
 
 
-def profile_figure(scores: Mapping[str, np.ndarray]) -> go.Figure:
+def profile_figure(scores: Mapping[str, np.ndarray], marked: float | None = None) -> go.Figure:
     """Performance profiles: the share of runs whose score is above each threshold.
 
     A curve that lies above another everywhere is better at every level of ambition; where two
     cross, which is better depends on what is asked. Bands are 95 % intervals for each threshold
-    (stratified bootstrap), and are left out where a task has a single run.
+    (stratified bootstrap), and are left out where a task has a single run. At the threshold that
+    is `marked`, the title says every agent's share.
 
     Shapes: `(runs, tasks)` for each agent, normalised scores.
     Source: arXiv:2108.13264 §4.2.
@@ -50,4 +51,10 @@ def profile_figure(scores: Mapping[str, np.ndarray]) -> go.Figure:
         )  # fmt: skip
     fig.update_xaxes(title_text="normalised score τ", range=[low, top])
     fig.update_yaxes(title_text="share of runs above τ", range=[-0.02, 1.02])
-    return themed(fig, "Performance profiles", height=420)
+    title = "Performance profiles"
+    if marked is not None:
+        fig.add_vline(x=marked, line={"color": QUIET_INK, "dash": "dot", "width": 1.5})
+        at = np.array([marked], float)
+        shares = [f"{n} {performance_profile(v, at)[0]:.0%}" for n, v in scores.items()]
+        title = f"Runs with a score above {marked:g}: {', '.join(shares)}"
+    return themed(fig, title, height=420)

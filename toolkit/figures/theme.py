@@ -45,6 +45,7 @@ METHODS: dict[str, tuple[str, str]] = {
     "td3": (PALETTE[5], "dash"),
     "sac": (PALETTE[6], "dashdot"),
     "mopo": ("#882255", "longdashdot"),
+    "tsrl, no-p": ("#332288", "longdash"),
 }
 
 _AXIS = {

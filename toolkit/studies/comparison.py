@@ -96,13 +96,23 @@ class Table:
         self.content: dict[str, Any] = {"format": FORMAT, "settings": settings, "rows": []}
         if not path.exists():
             return
+        self.content = self.read(path)
+        if self.content["settings"] != settings:
+            raise UserError(f"{path} holds a study with other settings; choose another `out`.")
+
+    @staticmethod
+    def read(path: Path) -> dict[str, Any]:
+        """The content of a table that is there: its `settings`, `rows` and more.
+
+        Raises:
+            UserError: the file holds something else.
+        """
         try:
-            self.content = json.loads(path.read_text())
-            stored = self.content["settings"]
+            content = json.loads(path.read_text())
+            _ = content["settings"], content["rows"]
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise UserError(f"{path} is not a table of this study.") from error
-        if stored != settings:
-            raise UserError(f"{path} holds a study with other settings; choose another `out`.")
+        return content
 
     @property
     def rows(self) -> list[Row]:

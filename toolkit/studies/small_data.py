@@ -75,7 +75,7 @@ REPRESENTATIONS: dict[str, tuple[str, dict[str, Any]]] = (
 
 #: Mean normalised scores of arXiv:2306.04220 Table 1, on its own samples of about 10k rows.
 _PAPER_AGENTS = ("bc", "td3-bc", "mopo", "cql", "iql", "tsrl")
-PAPER = {
+PAPER: dict[str, dict[str, float]] = {
     task: dict(zip(_PAPER_AGENTS, scores, strict=True))
     for task, scores in {
         "hopper-medium": (29.7, 40.1, 5.5, 43.1, 46.7, 62.0),
@@ -94,6 +94,13 @@ PAPER = {
 }
 
 
+def paper_block(
+    agents: Sequence[str] = ("bc", "td3-bc", "tsrl"),
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The paper's scores as one run `(1, sets)` of each agent, and its twelve sets."""
+    return {a: np.array([[found[a] for found in PAPER.values()]]) for a in agents}, list(PAPER)
+
+
 @dataclass(frozen=True)
 class Effort:
     """Updates of an agent and of the representation beneath it, and episodes of a score."""
@@ -107,24 +114,17 @@ FAST = Effort(num_updates=4, representation_updates=4, num_episodes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SmallData:
-    """Train offline agents on small datasets, and score their last policies in MuJoCo.
+class AgentStudy:
+    """The settings that studies of offline agents share, and how one cell of a table is filled."""
 
-    Every seed of a dataset is one program. A study that was stopped goes on where it stopped, in
-    the middle of a training too. A later call may add agents, datasets, seeds or longer runs to
-    the same table; it shows the longest of each.
-    """
-
-    data: tuple[str, ...]
-    """Datasets: files, or names from `toolkit data list`."""
     out: Path
     """The table, as JSON."""
-    runs: Path = Path("runs/small-data")
-    """Folder of the runs, one for each agent and dataset."""
-    agents: tuple[str, ...] = ("bc", "td3-bc", "iql", "tsrl")
+    runs: Path
+    """Folder of the runs."""
+    agents: tuple[str, ...]
     """Which agents: names of the study's candidates."""
     seeds: str = "0"
-    """Seeds joined by commas, trained in one program."""
+    """Seeds joined by commas."""
     num_updates: int = 50_000
     """Updates of each agent."""
     representation_updates: int = 20_000
@@ -134,12 +134,12 @@ class SmallData:
     fast: bool = False
     """A run of seconds that shows that everything works; its numbers mean nothing."""
 
-    def run(self) -> int:
-        """Fill the table, run by run, and print it."""
-        from toolkit.training.config import parse_seeds
+    def effort(self) -> Effort:
+        """What each agent gets.
 
-        if not self.data:
-            raise UserError("`data` must name at least one dataset.")
+        Raises:
+            UserError: an agent is unknown, or a number is below one.
+        """
         unknown = [name for name in self.agents if name not in CANDIDATES]
         if unknown:
             raise UserError(f"`agents` must be of {'; '.join(CANDIDATES)}, got {unknown[0]!r}.")
@@ -147,18 +147,51 @@ class SmallData:
             if getattr(self, name) < 1:
                 raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
         effort = Effort(self.num_updates, self.representation_updates, self.num_episodes)
-        effort = FAST if self.fast else effort
+        return FAST if self.fast else effort
+
+    def complete(
+        self, table: Table, where: str, name: str, seeds: Sequence[int], about: Row | None = None
+    ) -> None:
+        """Add the rows of an agent on a dataset, unless the table has them.
+
+        `about` is added to each of the rows.
+        """
+        effort = self.effort()
+        if is_done(table.rows, where, name, seeds, effort):
+            return
+        for row in train_and_score(CANDIDATES[name], where, seeds, effort, self.runs):
+            table.rows.append(row | (about or {}))
+            print(told(row), flush=True)
+        table.save()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallData(AgentStudy):
+    """Train offline agents on small datasets, and score their last policies in MuJoCo.
+
+    Every seed of a dataset is one program. A study that was stopped goes on where it stopped, in
+    the middle of a training too. A later call may add agents, datasets, seeds or longer runs to
+    the same table; it shows the longest of each.
+    """
+
+    data: tuple[str, ...]
+    """Datasets: files, or names from `toolkit data list`."""
+    runs: Path = Path("runs/small-data")
+    """Folder of the runs, one for each agent and dataset."""
+    agents: tuple[str, ...] = ("bc", "td3-bc", "iql", "tsrl")
+    """Which agents: names of the study's candidates."""
+
+    def run(self) -> int:
+        """Fill the table, run by run, and print it."""
+        from toolkit.training.config import parse_seeds
+
+        if not self.data:
+            raise UserError("`data` must name at least one dataset.")
+        effort, seeds = self.effort(), parse_seeds(self.seeds)
         table = Table(self.out, {"num_episodes": effort.num_episodes, "fast": self.fast})
-        seeds = parse_seeds(self.seeds)
         for where in self.data:
             for name in self.agents:
-                candidate = CANDIDATES[name]
-                if is_done(table.rows, where, name, seeds, effort):
-                    continue
-                for row in train_and_score(candidate, where, seeds, effort, self.runs):
-                    table.rows.append(row)
-                    print(told(row), flush=True)
-                table.save()
+                self.complete(table, where, name, seeds)
         print(*summary(table.rows), sep="\n")
         print(f"The table is in {self.out}.")
         return 0

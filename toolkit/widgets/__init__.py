@@ -14,42 +14,61 @@ if TYPE_CHECKING:
     from toolkit.widgets.eigenplane import EigenPlane
     from toolkit.widgets.frames import FramePlayer
     from toolkit.widgets.gradients import explore_gradients
+    from toolkit.widgets.lineup import LineupPlayer
+    from toolkit.widgets.offline import explore_aggregates, explore_profiles, explore_sizes
     from toolkit.widgets.violation import TrainedCase, explore_violation
     from toolkit.widgets.watch import (
         compare_frames,
+        film_policies,
         film_prediction,
         film_states,
+        watch_policies,
         watch_prediction,
     )
 
-#: Imported when they are used: two cannot exist without the widget packages, the others need JAX.
+#: Imported when they are used: some cannot exist without the widget packages, the others need JAX.
 _HOMES = {
     "augmentation": ("explore_filter",),
     "eigenplane": ("EigenPlane",),
     "frames": ("FramePlayer",),
     "gradients": ("explore_gradients",),
+    "lineup": ("LineupPlayer",),
+    "offline": ("explore_aggregates", "explore_profiles", "explore_sizes"),
     "violation": ("TrainedCase", "explore_violation"),
-    "watch": ("compare_frames", "film_prediction", "film_states", "watch_prediction"),
+    "watch": (
+        "compare_frames",
+        "film_policies",
+        "film_prediction",
+        "film_states",
+        "watch_policies",
+        "watch_prediction",
+    ),
 }
 
 __all__ = [
     "Choice",
     "EigenPlane",
     "FramePlayer",
+    "LineupPlayer",
     "LivePlot",
     "Slider",
     "Toggle",
     "TrainedCase",
     "compare_frames",
     "explore",
+    "explore_aggregates",
     "explore_filter",
     "explore_gradients",
+    "explore_profiles",
+    "explore_sizes",
     "explore_violation",
+    "film_policies",
     "film_prediction",
     "film_states",
     "predict_first",
     "save_picture",
     "static",
+    "watch_policies",
     "watch_prediction",
 ]
 

@@ -50,12 +50,14 @@ class Slider:
 class Choice:
     """One of several options, a sequence of values or a mapping from name to value.
 
-    Without `start` the first is chosen.
+    Without `start` the first is chosen. With `dial`, a slider moves along the options in place of
+    a list that opens.
     """
 
     options: Sequence[Any] | Mapping[str, Any]
     start: Any = None
     label: str | None = None
+    dial: bool = False
 
     def __post_init__(self):
         if not self.options:
@@ -105,6 +107,10 @@ def build(name: str, control: Any) -> Any:
     if isinstance(control, Toggle):
         return ipw.Checkbox(**look, indent=True)
     if isinstance(control, Choice):
+        if control.dial and len(control.ends()) > 1:
+            named = control.options
+            pairs = list(named.items() if isinstance(named, Mapping) else named)
+            return ipw.SelectionSlider(**look, options=pairs)
         return ipw.Dropdown(**look, options=control.options)
     return _build_slider(ipw, control, look)
 

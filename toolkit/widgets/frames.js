@@ -2,8 +2,7 @@
 // truth of both sides, and everything on the page is drawn from them.
 
 const LEFT = 64, RIGHT = 14, BOTTOM = 22, RISE = 94; // pixels of the plot; RISE from floor to top
-const THUMB = 16, TELL_EVERY = 100; // pixels; ms between messages to the kernel while playing
-const ICONS = { play: "M5 3L17 10L5 17Z", pause: "M5 3H9V17H5ZM12 3H16V17H12Z" };
+const THUMB = 16; // pixels
 let players = 0;
 
 const meters = (value) => (value === null ? "not a number" : `${number(value, value < 0.1 ? 3 : 2)} m`);
@@ -29,10 +28,7 @@ function render({ model, el }) {
   const root = htmlNode("div", "frameplayer", el);
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", `The ${labels[0]} and the ${labels[1]} robot, step by step`);
-  root.addEventListener("keydown", (event) => { // JupyterLab would move between cells, or add one
-    const elsewhere = event.key === "Enter" && event.shiftKey;
-    if (!elsewhere && !event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
-  });
+  keepKeys(root);
 
   // --- pictures ------------------------------------------------------------------------------
   const pair = htmlNode("div", "frameplayer-pair", root);
@@ -43,19 +39,11 @@ function render({ model, el }) {
     htmlNode("b", "", caption, labels[side]);
     const remark = htmlNode("span", "", caption), image = htmlNode("img", "", figure);
     Object.assign(image, { width, height, decoding: "sync", draggable: false });
-    const addresses = model.get(trait).map((bytes) => URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" })));
-    const loaded = addresses.map((address) => Object.assign(new Image(), { src: address })); // kept: no gap while playing
-    return { figure, remark, image, addresses, loaded };
+    return { figure, remark, image, film: filmOf(model.get(trait)) };
   });
 
   // --- scrub bar -----------------------------------------------------------------------------
-  const transport = htmlNode("div", "frameplayer-transport", root);
-  const play = htmlNode("button", "frameplayer-play", transport);
-  play.type = "button";
-  const icon = svgNode("path", {}, svgNode("svg", { viewBox: "0 0 20 20", width: 18, height: 18, "aria-hidden": true }, play));
-  const bar = htmlNode("input", "frameplayer-bar", transport);
-  Object.assign(bar, { type: "range", min: 0, max: end, step: 1 });
-  bar.setAttribute("aria-label", "Step");
+  const { bar, speed, seek, begin, stop } = transport(model, root, { end, dt, draw });
 
   // --- plot ----------------------------------------------------------------------------------
   const board = htmlNode("div", "frameplayer-board", root);
@@ -79,76 +67,10 @@ function render({ model, el }) {
     return htmlNode("strong", "", cell);
   });
   const pace = htmlNode("label", "", readout, "speed");
-  const speed = htmlNode("select", "", pace);
-  for (const value of model.get("speeds")) {
-    const option = htmlNode("option", "", speed, value === 1 ? "real time" : `1/${Math.round(1 / value)}`);
-    option.value = value;
-  }
+  pace.appendChild(speed);
   const note = htmlNode("p", "frameplayer-note", root, model.get("note"));
 
-  // --- moving --------------------------------------------------------------------------------
-  let clock = null, frame = 0, told = 0;
-
-  function show(step, tell = true) {
-    model.set("step", Math.min(end, Math.max(0, step)));
-    if (!tell && performance.now() - told < TELL_EVERY) return;
-    told = performance.now();
-    model.save_changes();
-  }
-
-  function seek(step) {
-    if (model.get("playing")) model.set("playing", false);
-    show(step);
-  }
-
-  function toggle() {
-    model.set("playing", !model.get("playing"));
-    model.save_changes();
-  }
-
-  function start() { // the clock counts from the present step
-    clock = { from: model.get("step"), since: performance.now(), shown: model.get("step") };
-  }
-
-  function tick() {
-    frame = 0;
-    if (!model.get("playing")) return;
-    const passed = ((performance.now() - clock.since) / 1000) * model.get("speed");
-    const step = Math.min(end, clock.from + Math.floor(passed / dt + 1e-9));
-    if (step >= end) model.set("playing", false);
-    clock.shown = step;
-    if (step !== model.get("step") || step >= end) show(step, step >= end);
-    if (model.get("playing")) frame = requestAnimationFrame(tick);
-  }
-
-  function followPlaying() {
-    const playing = model.get("playing");
-    icon.setAttribute("d", playing ? ICONS.pause : ICONS.play);
-    play.setAttribute("aria-label", playing ? "Pause" : "Play");
-    play.title = playing ? "Pause" : "Play";
-    if (!playing || frame) return;
-    if (model.get("step") >= end) model.set("step", 0);
-    start();
-    frame = requestAnimationFrame(tick);
-  }
-
-  function followSpeed() {
-    speed.value = model.get("speed");
-    if (model.get("playing")) start();
-  }
-
-  play.addEventListener("click", toggle);
-  bar.addEventListener("input", () => seek(Number(bar.value)));
-  bar.addEventListener("keydown", (event) => {
-    if (event.key !== " ") return;
-    event.preventDefault();
-    toggle();
-  });
-  speed.addEventListener("change", () => {
-    model.set("speed", Number(speed.value));
-    model.save_changes();
-  });
-
+  // --- moving along the plot ------------------------------------------------------------------
   let held = null; // the pointer that moves along the plot
   const across = (event) => seek(Math.round(((event.clientX - plot.getBoundingClientRect().left - LEFT) / inner()) * end));
   plot.addEventListener("pointerdown", (event) => {
@@ -221,13 +143,12 @@ function render({ model, el }) {
 
   function draw() {
     const step = model.get("step"), value = distance[step];
-    sides.forEach(({ figure, image, addresses, remark }, side) => {
+    sides.forEach(({ figure, image, film: { addresses }, remark }, side) => {
       if (image.src !== addresses[step]) image.src = addresses[step];
       image.alt = `The ${labels[side]} robot at step ${step}`;
       remark.textContent = travelled.length ? `${number(travelled[side][step], 2)} m forward` : "";
       figure.classList.toggle("left", side === 1 && left(step));
     });
-    bar.value = step;
     bar.setAttribute("aria-valuetext", `step ${step} of ${end}, ${time(step)}, ${meters(value)} apart`);
     where.textContent = `${step} of ${end}`;
     when.textContent = time(step);
@@ -238,29 +159,20 @@ function render({ model, el }) {
     dot.setAttribute("cy", value === null ? floor : y(value));
   }
 
-  function follow() {
-    if (clock && model.get("playing") && model.get("step") !== clock.shown) start();
-    draw();
-  }
-
   // --- life ----------------------------------------------------------------------------------
   const peak = known.length ? Math.max(...known) : null;
   plot.setAttribute("aria-label", `Largest distance between the two bodies over time, up to ${meters(peak)}. ${flag.textContent}.`);
   root.style.setProperty("--bar-left", `${LEFT - THUMB / 2}px`);
   root.style.setProperty("--bar-right", `${RIGHT - THUMB / 2}px`);
   note.hidden = !note.textContent;
-  const listeners = [["change:step", follow], ["change:playing", followPlaying], ["change:speed", followSpeed]];
-  for (const [event, callback] of listeners) model.on(event, callback);
   const watcher = new ResizeObserver(drawPlot);
   watcher.observe(board);
   drawPlot();
-  followSpeed();
-  followPlaying();
+  begin();
   return () => {
     watcher.disconnect();
-    cancelAnimationFrame(frame);
-    for (const [event, callback] of listeners) model.off(event, callback);
-    for (const { addresses } of sides) addresses.forEach((address) => URL.revokeObjectURL(address));
+    stop();
+    for (const { film } of sides) film.forget();
   };
 }
 

@@ -21,6 +21,11 @@ SPEEDS = (1.0, 0.5, 0.25, 0.125, 0.0625)  # of real time
 _LASTING = 4.0  # s; a shorter film starts in slow motion
 
 
+def script(*names: str) -> str:
+    """Scripts of this folder, one behind the other: a widget's module."""
+    return "\n".join((_HERE / name).read_text("utf-8") for name in names)
+
+
 class FramePlayer(anywidget.AnyWidget):
     """Pictures of the true and the predicted robot, with the distance between them over time.
 
@@ -35,7 +40,7 @@ class FramePlayer(anywidget.AnyWidget):
         UserError: the pictures are larger than 1.9 MB together, or Pillow is not installed.
     """
 
-    _esm = "\n".join((_HERE / name).read_text("utf-8") for name in ("parts.js", "frames.js"))
+    _esm = script("parts.js", "transport.js", "frames.js")
     _css = (_HERE / "frames.css").read_text("utf-8")
 
     true_frames = traitlets.List(traitlets.Bytes()).tag(sync=True)  # JPEG

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -17,7 +17,8 @@ class LivePlot:
 
     Show it before the loop (`display(plot)`), call `add` inside, and `close` (or leave the `with`
     block) to draw the last rows. `history` keeps every row. Where the widget packages are missing,
-    rows are kept and `figure()` draws them. `x` says what the steps count.
+    rows are kept and `figure()` draws them. `x` says what the steps count. `view` draws the rows
+    in another way than `training_figure`, which `metrics` and `title` are for.
 
     Units: `every` in seconds.
     """
@@ -29,9 +30,10 @@ class LivePlot:
         every: float = 0.5,
         title: str = "Training",
         x: str = "update",
+        view: Callable[[Sequence[dict[str, float]]], go.Figure] | None = None,
     ):
         self.history: list[dict[str, float]] = []
-        self._x = x
+        self._x, self._view = x, view
         self._metrics, self._every, self._title = metrics, every, title
         self._drawn, self._last_draw = 0, -float("inf")
         self._live = self._make_live() if has_widgets() else None
@@ -59,6 +61,8 @@ class LivePlot:
         rows = self.history[::stride]
         if rows and rows[-1] is not self.history[-1]:
             rows = [*rows, self.history[-1]]
+        if self._view is not None:
+            return self._view(rows)
         return training_figure(rows, self._metrics, self._x, self._title)
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -19,6 +19,7 @@ from toolkit.envs.sticks import stick_frames
 from toolkit.errors import UserError
 from toolkit.evaluation.prediction import TrainedDynamics
 from toolkit.figures.frames import Film, frames_figure
+from toolkit.figures.lineup import Lineup, lineup_figure
 from toolkit.types import Obs
 from toolkit.widgets.support import INSTALL, has_widgets
 
@@ -49,6 +50,65 @@ def compare_frames(film: Film) -> Any:
     from toolkit.widgets.frames import FramePlayer
 
     return FramePlayer(film)
+
+
+def watch_policies(lineup: Lineup) -> Any:
+    """Robots side by side with a scrub bar, or a still where the widget packages are missing."""
+    if not has_widgets():
+        print(f"This film can be played where the widget packages are installed: {INSTALL}.")
+        return lineup_figure(lineup)
+    from toolkit.widgets.lineup import LineupPlayer
+
+    return LineupPlayer(lineup)
+
+
+def film_policies(
+    states: Mapping[str, np.ndarray],
+    robot: Robot | str,
+    *,
+    seconds: float = 2.4,
+    every: int = 3,
+    dt: float | None = None,
+    ended: Mapping[str, bool] | None = None,
+    size: tuple[int, int] = (200, 200),
+    sticks: bool = False,
+) -> Lineup:
+    """Sequences of observed states, one for each policy, as a film of robots side by side.
+
+    Every `every`-th state of the first `seconds` is drawn. A sequence that is shorter keeps its
+    last picture; it counts as an episode that was over, unless `ended` says otherwise. With
+    `sticks`, and where MuJoCo cannot render, the robots are drawn as plain limbs.
+
+    Shapes: each `(time, obs)`, raw, the start state first; `size` is (height, width) in pixels.
+    Units:  `dt` in seconds, by default the environment's.
+    Raises:
+        UserError: there is no sequence, a number is not positive, the states are not the robot's
+            or not finite, or MuJoCo, Gymnasium or Pillow is not installed.
+    """
+    if not states or every < 1 or not seconds > 0:
+        raise UserError(
+            "A film needs `states` of at least one policy, `every` at least 1 and positive "
+            f"`seconds`, got {len(states)}, {every} and {seconds}."
+        )
+    robot = robot_of(robot)
+    poses = [poses_of(robot, obs, dt=dt, name=name) for name, obs in states.items()]
+    step, last = poses[0].dt, round(seconds / poses[0].dt)
+    longest = min(last, max(len(p.qpos) - 1 for p in poses))
+    at = np.arange(0, longest + every, every)  # the last one is not before the longest ends
+    shown = [p.qpos[np.minimum(at, len(p.qpos) - 1)] for p in poses]
+    over = dict.fromkeys(states, True) | dict(ended or {})
+    ends = [
+        -(-(len(p.qpos) - 1) // every) if over[name] and len(p.qpos) - 1 <= at[-1] else None
+        for name, p in zip(states, poses, strict=True)
+    ]
+    draw, note = _draw_sticks if sticks else _render, ""
+    try:
+        frames = draw(robot, shown, size)
+    except UserError as reason:
+        note = f"Drawn as plain limbs, since nothing renders here: {reason}"
+        frames = _draw_sticks(robot, shown, size)
+    travelled = np.stack([qpos[:, 0] for qpos in shown])
+    return Lineup(tuple(states), np.stack(frames), travelled, ends, every * step, note)
 
 
 def film_prediction(
@@ -155,15 +215,15 @@ def _predict(
     return trained.predict(obs, actions).obs
 
 
-_Pair = tuple[np.ndarray, np.ndarray]
+_Paths = Sequence[np.ndarray]
 
 
-def _render(robot: Robot, qpos: _Pair, size: tuple[int, int]) -> list[np.ndarray]:
+def _render(robot: Robot, qpos: _Paths, size: tuple[int, int]) -> list[np.ndarray]:
     from toolkit.envs import Renderer
 
     with Renderer(robot, size=size) as renderer:
         return [np.stack([renderer.frame(state) for state in states]) for states in qpos]
 
 
-def _draw_sticks(robot: Robot, qpos: _Pair, size: tuple[int, int]) -> list[np.ndarray]:
+def _draw_sticks(robot: Robot, qpos: _Paths, size: tuple[int, int]) -> list[np.ndarray]:
     return [stick_frames(robot, states, size=size) for states in qpos]
