@@ -76,6 +76,9 @@ _BENCH = {
         "agents' updates, against their matrix products alone", "commands.bench:Agents"
     ),
     "tdm": _command("a TDM's update, against its matrix products alone", "commands.bench:Tdm"),
+    "planning": _command(
+        "TD-MPC's decisions and updates with both dynamics", "commands.bench:Planning"
+    ),
 }
 _STUDIES = {
     "initialisation": _command(

@@ -128,6 +128,46 @@ class Tdm:
         return 0
 
 
+@dataclass(frozen=True)
+class Planning:
+    """Time TD-MPC's decisions and updates with both dynamics, against matrix products alone."""
+
+    json: Path | None = None
+    """Also write the measurements to this file."""
+    repetitions: int = 10
+    """Interleaved repetitions of each case."""
+    horizons: tuple[int, ...] = (5, 20)
+    """Steps planned ahead, and unrolled in an update."""
+    batch: int = 512
+    """Sequences per update."""
+
+    def run(self) -> int:
+        """Print each horizon as soon as it is measured."""
+        from toolkit.bench.planning import measure, ratio
+
+        for name in ("repetitions", "batch"):
+            if getattr(self, name) < 1:
+                raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
+        if not self.horizons or min(self.horizons) < 1:
+            raise UserError(f"`horizons` must be numbers from 1 on, got {self.horizons}.")
+        _check_folder(self.json)
+
+        def show(rows: list[Row]) -> None:
+            for row in rows:
+                print(
+                    f"{row.case:40s} {1 / row.seconds:8.2f} a second, "
+                    f"{row.ratio:.0%} of the matrix-product rate"
+                )
+            for work in ("decision", "update"):
+                print(f"{'':4s}{work}: koopman-tdmpc has {ratio(rows, work):.2f} × tdmpc's rate")
+
+        measured = measure(
+            self.horizons, batch=self.batch, repetitions=self.repetitions, on_horizon=show
+        )
+        _write(self.json, measured)
+        return 0
+
+
 def _show_shares(rows: list[Row]) -> None:
     for row in rows:
         print(
