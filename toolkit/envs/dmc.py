@@ -132,15 +132,16 @@ class DMCEnvs(AbstractEnvs):
         """Take one action for `repeat` control steps or to the episode's end."""
         from dm_control.rl.control import PhysicsError
 
-        total = 0.0
-        for _ in range(self.repeat):
-            try:
+        try:
+            step = env.step(action)
+            total = step.reward
+            for _ in range(self.repeat - 1):
+                if step.last():
+                    break
                 step = env.step(action)
-            except PhysicsError as error:
-                raise UserError(f"{self.spec.env_id}: the simulation broke ({error}).") from error
-            total += step.reward
-            if step.last():
-                break
+                total += step.reward
+        except PhysicsError as error:
+            raise UserError(f"{self.spec.env_id}: the simulation broke ({error}).") from error
         return step, total
 
     def snapshot(self) -> Snapshot:
