@@ -64,7 +64,7 @@ class Agents:
     repetitions: int = 20
     """Interleaved repetitions of each case."""
     models: tuple[str, ...] = ()
-    """Which agents; without names, all of the registry."""
+    """Which agents; without names, all of the registry but those that plan."""
     robots: tuple[str, ...] = ("hopper",)
     """Whose dimensions: hopper, halfcheetah."""
     seeds: tuple[int, ...] = (1, 5)
@@ -74,6 +74,7 @@ class Agents:
 
     def run(self) -> int:
         """Print each agent as soon as it is measured."""
+        from toolkit.bench import planning
         from toolkit.bench.agents import SPECS, measure, names
 
         for name in ("repetitions", "updates"):
@@ -93,8 +94,9 @@ class Agents:
                 times = row.seconds / rows[0].seconds
                 print(f"{'':34s} {count} seeds in one program: {times:.2f} × the time of one")
 
+        usual = [n for n in (*names("agent"), *names("online")) if n not in planning.NAMES]
         measured = measure(
-            self.models or [*names("agent"), *names("online")], robots=self.robots,
+            self.models or usual, robots=self.robots,
             seeds=self.seeds, repetitions=self.repetitions, updates=self.updates, on_rows=show,
         )  # fmt: skip
         _write(self.json, measured)
