@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import logging
 import re
 import warnings
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -29,12 +32,25 @@ def import_suite() -> ModuleType:
     """
     import_mujoco()
     try:
-        with warnings.catch_warnings():  # it tries every way to draw, and remarks on each
-            warnings.simplefilter("ignore")
+        with _quiet():  # it tries every way to draw, and remarks on each
             from dm_control import suite
     except ImportError as error:
         raise UserError(f"DeepMind Control cannot be imported ({error}); {_HINT}.") from None
     return suite
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without dm_control's remarks on displays that are not there and on old models."""
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def parse(env_id: str) -> tuple[str, str, int]:
@@ -76,9 +92,8 @@ class DMCEnvs(AbstractEnvs):
             raise UserError(f"`num_envs` must be at least 1, got {num_envs}.")
         domain, task, self.repeat = parse(env_id)
         self.num_envs, self.seed = num_envs, seed
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            suite = import_suite()
+        suite = import_suite()
+        with _quiet():
             self._envs = [
                 suite.load(domain, task, task_kwargs={"random": 0}) for _ in range(num_envs)
             ]
