@@ -249,6 +249,9 @@ class TDMPC(AbstractTDMPC):
 class KoopmanTDMPC(AbstractTDMPC):
     """TD-MPC with a diagonal complex spectrum for dynamics, unrolled in one propagation.
 
+    A control moves the latent alike in every state (Eq. 2 is decoupled there): only the reward and
+    the values see state and action together.
+
     Source: arXiv:2306.11941 §4.2.1 and App. C.1. The width of the latent is not given there, nor
     whether ρ stays 0.5, with which nothing beyond eight steps would count.
     """
