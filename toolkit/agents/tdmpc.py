@@ -262,7 +262,13 @@ class KoopmanTDMPC(AbstractTDMPC):
     """ρ: the loss t steps ahead weighs ρᵗ."""
     action_hidden: int = 64
     """Width of the action encoder."""
+    frequency_scale: float = 1.0
+    """The spectrum's first frequencies as shares of the paper's, whose fastest mode turns by half a
+    turn in a step."""
 
     def dynamics(self, action_dim: int, *, key: Key) -> tuple[AbstractLatentDynamics, int]:
-        made = KoopmanLatentDynamics(self.latent, action_dim, self.action_hidden, key=key)
+        made = KoopmanLatentDynamics(
+            self.latent, action_dim, self.action_hidden,
+            frequency_scale=self.frequency_scale, key=key,
+        )  # fmt: skip
         return made, 2 * self.latent

@@ -70,9 +70,17 @@ class KoopmanLatentDynamics(AbstractLatentDynamics):
     spectrum: Spectrum
     action_encoder: MLP
 
-    def __init__(self, modes: int, action_dim: int, hidden: int, *, key: Key):
+    def __init__(
+        self,
+        modes: int,
+        action_dim: int,
+        hidden: int,
+        *,
+        frequency_scale: float = 1.0,
+        key: Key,
+    ):
         spectrum_key, encoder_key = jr.split(key)
-        self.spectrum = Spectrum(modes, key=spectrum_key)
+        self.spectrum = Spectrum(modes, frequency_scale=frequency_scale, key=spectrum_key)
         encoder = elu_net((action_dim, hidden, 2 * modes), key=encoder_key)
         self.action_encoder = eqx.tree_at(
             lambda net: net.layers[-1].weight, encoder, replace_fn=lambda w: 0.1 * w
