@@ -79,6 +79,9 @@ _BENCH = {
     "symmetry": _command(
         "symmetry shifts, against the eigendecomposition of each sample", "commands.bench:Symmetry"
     ),
+    "planning": _command(
+        "TD-MPC's decisions and updates with both dynamics", "commands.bench:Planning"
+    ),
 }
 _STUDIES = {
     "initialisation": _command(

@@ -138,6 +138,16 @@ MODELS: dict[str, Entry] = {
         "soft actor-critic, learning online in an environment (arXiv:1812.05905)",
         "online",
     ),
+    "tdmpc": Entry(
+        "toolkit.agents.tdmpc:TDMPC",
+        "planning in a learned latent model, learning online (arXiv:2203.04955)",
+        "online",
+    ),
+    "koopman-tdmpc": Entry(
+        "toolkit.agents.tdmpc:KoopmanTDMPC",
+        "TD-MPC with a diagonal complex spectrum for dynamics (arXiv:2306.11941)",
+        "online",
+    ),
 }
 
 

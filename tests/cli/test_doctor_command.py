@@ -25,7 +25,7 @@ def test_a_missing_package_comes_with_its_command(monkeypatch):
     found = {finding.subject: finding for finding in doctor.extras()}
     assert {finding.state for finding in found.values()} == {"missing"}
     assert found["mujoco"].detail.endswith("pip install 'koopman-toolkit[mujoco]'")
-    assert found["dm-control"].detail.endswith("pip install dm-control")
+    assert found["dm-control"].detail.endswith("pip install 'koopman-toolkit[dmc]'")
 
 
 def test_no_device_is_a_line_and_no_crash(monkeypatch):

@@ -13,7 +13,7 @@ from toolkit.data.dataset import Dataset
 from toolkit.data.samplers import Transitions, TransitionSampler
 from toolkit.envs.interface import EnvSpec
 from toolkit.errors import UserError
-from toolkit.training.learner import AbstractLearner, AbstractUpdater, State
+from toolkit.training.learner import AbstractLearner, AbstractUpdater, Batch, State
 from toolkit.types import Action, Key, Obs
 
 #: How far recorded actions may exceed 1 by rounding.
@@ -60,6 +60,14 @@ class AbstractOnlineAgent(AbstractUpdater):
     @abstractmethod
     def observe(self, replay: Any, steps: Transitions) -> Any:
         """The replay with new experience: steps of every copy, oldest first, copies innermost."""
+
+    def priorities(self, replay: Any) -> Any:
+        """The part of the replay that each update changes; most agents have none."""
+        return None
+
+    def reprioritise(self, replay: Any, batch: Batch, state: State) -> Any:
+        """That part after the update that `batch` led to, with the state after it."""
+        return None
 
 
 class AbstractOfflineAgent(AbstractLearner):

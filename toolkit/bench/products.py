@@ -20,7 +20,8 @@ Products = Mapping[Shape, int | float]
 def products_of(jaxpr: Any, *, branch_share: float = 1.0) -> dict[Shape, int | float]:
     """How often a program makes each product, loops counted in full.
 
-    Of a conditional the branch with more work is counted, at `branch_share`: how often it is due.
+    Of a conditional the branch with more work is counted, at `branch_share`: how often it is due;
+    of what depends on the platform, this platform's.
     """
     inner: Any = getattr(jaxpr, "jaxpr", jaxpr)
     found: dict[Shape, int | float] = Counter()
@@ -32,6 +33,8 @@ def products_of(jaxpr: Any, *, branch_share: float = 1.0) -> dict[Shape, int | f
         elif name == "row_product":
             x, matrix = shapes
             found[math.prod(x[:-1]), *matrix] += 1
+        elif name == "cond" and equation.params.get("branches_platforms"):
+            _add(found, products_of(_of_this_platform(equation.params)), 1)
         elif name == "cond":
             branches = [
                 products_of(b, branch_share=branch_share) for b in equation.params["branches"]
@@ -45,6 +48,13 @@ def products_of(jaxpr: Any, *, branch_share: float = 1.0) -> dict[Shape, int | f
                     within = products_of(part, branch_share=branch_share)
                     _add(found, within, repeats)
     return found
+
+
+def _of_this_platform(params: Mapping[str, Any]) -> Any:
+    """The branch of `lax.platform_dependent` that runs here."""
+    here = jax.default_backend()
+    pairs = zip(params["branches"], params["branches_platforms"], strict=True)
+    return next(branch for branch, platforms in pairs if platforms is None or here in platforms)
 
 
 def _add(found: dict[Shape, int | float], more: Products, times: int | float) -> None:

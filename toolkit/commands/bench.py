@@ -64,7 +64,7 @@ class Agents:
     repetitions: int = 20
     """Interleaved repetitions of each case."""
     models: tuple[str, ...] = ()
-    """Which agents; without names, all of the registry."""
+    """Which agents; without names, all of the registry but those that plan."""
     robots: tuple[str, ...] = ("hopper",)
     """Whose dimensions: hopper, halfcheetah."""
     seeds: tuple[int, ...] = (1, 5)
@@ -74,6 +74,7 @@ class Agents:
 
     def run(self) -> int:
         """Print each agent as soon as it is measured."""
+        from toolkit.bench import planning
         from toolkit.bench.agents import SPECS, measure, names
 
         for name in ("repetitions", "updates"):
@@ -84,6 +85,7 @@ class Agents:
         unknown = [robot for robot in self.robots if robot not in SPECS]
         if unknown:
             raise UserError(f"`robots` must be of {', '.join(SPECS)}, got {unknown[0]!r}.")
+        usual = [n for n in (*names("agent"), *names("online")) if n not in planning.NAMES]
         _check_folder(self.json)
 
         def show(rows: list[Row]) -> None:
@@ -94,7 +96,7 @@ class Agents:
                 print(f"{'':34s} {count} seeds in one program: {times:.2f} × the time of one")
 
         measured = measure(
-            self.models or [*names("agent"), *names("online")], robots=self.robots,
+            self.models or usual, robots=self.robots,
             seeds=self.seeds, repetitions=self.repetitions, updates=self.updates, on_rows=show,
         )  # fmt: skip
         _write(self.json, measured)
@@ -160,6 +162,46 @@ class Symmetry:
                 f"{row.ratio:7.2f} × {row.reference}"
             )
         _write(self.json, measured, "ratio: times as fast as the reference")
+        return 0
+
+
+@dataclass(frozen=True)
+class Planning:
+    """Time TD-MPC's decisions and updates with both dynamics, against matrix products alone."""
+
+    json: Path | None = None
+    """Also write the measurements to this file."""
+    repetitions: int = 10
+    """Interleaved repetitions of each case."""
+    horizons: tuple[int, ...] = (5, 20)
+    """Steps planned ahead, and unrolled in an update."""
+    batch: int = 512
+    """Sequences per update."""
+
+    def run(self) -> int:
+        """Print each horizon as soon as it is measured."""
+        from toolkit.bench.planning import measure, ratio
+
+        for name in ("repetitions", "batch"):
+            if getattr(self, name) < 1:
+                raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
+        if not self.horizons or min(self.horizons) < 1:
+            raise UserError(f"`horizons` must be numbers from 1 on, got {self.horizons}.")
+        _check_folder(self.json)
+
+        def show(rows: list[Row]) -> None:
+            for row in rows:
+                print(
+                    f"{row.case:40s} {1 / row.seconds:8.2f} a second, "
+                    f"{row.ratio:.0%} of the matrix-product rate"
+                )
+            for work in ("decision", "update"):
+                print(f"{'':4s}{work}: koopman-tdmpc has {ratio(rows, work):.2f} × tdmpc's rate")
+
+        measured = measure(
+            self.horizons, batch=self.batch, repetitions=self.repetitions, on_horizon=show
+        )
+        _write(self.json, measured)
         return 0
 
 

@@ -16,7 +16,7 @@ from toolkit.envs.rendering import can_render
 _EXTRAS = {
     "gymnasium": ("gymnasium", "mujoco", "environments to score in"),
     "mujoco": ("mujoco", "mujoco", "the simulator"),
-    "dm_control": ("dm-control", None, "DeepMind Control tasks"),
+    "dm_control": ("dm-control", "dmc", "DeepMind Control tasks"),
     "minari": ("minari", "minari", "Minari datasets"),
     "jupyterlab": ("jupyterlab", "notebooks", "notebooks in the browser"),
     "ipywidgets": ("ipywidgets", "notebooks", "sliders in notebooks"),
@@ -102,8 +102,8 @@ def extras() -> Iterator[Finding]:
         if version and importlib.util.find_spec(module):
             yield Finding("ok", package, version)
             continue
-        target = f"'koopman-toolkit[{extra}]'" if extra else package
-        yield Finding("missing", package, f"{purpose}: pip install {target}")
+        hint = f"pip install 'koopman-toolkit[{extra}]'"
+        yield Finding("missing", package, f"{purpose}: {hint}")
 
 
 def rendering() -> Iterator[Finding]:

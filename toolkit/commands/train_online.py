@@ -31,7 +31,8 @@ class TrainOnline(Generic[Agent]):
     """Train an agent in an environment, score it, and keep everything in one folder."""
 
     env: str = "Hopper-v4"
-    """Gymnasium id of the environment."""
+    """Gymnasium id of the environment, or dmc/DOMAIN-TASK of DeepMind Control; @REPEAT behind it
+    sets the action repeat."""
     seed: int = 0
     """Seed of the agent and of the environment's starts."""
     out: Path | None = None

@@ -1,6 +1,7 @@
-"""Environments to act in: the three robots in batches, Gymnasium's others, and their pictures.
+"""Environments to act in: the three robots in batches, Gymnasium's others, DeepMind Control's
+tasks, and pictures of the robots.
 
-Names load when they are first used; MuJoCo and Gymnasium are optional.
+Names load when they are first used; MuJoCo, Gymnasium and dm_control are optional.
 """
 
 import importlib
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolkit.envs.batched import BatchedRobots, Physics
+    from toolkit.envs.dmc import DMCEnvs
     from toolkit.envs.gymnasium_envs import GymnasiumEnvs
     from toolkit.envs.interface import AbstractEnvs, EnvSpec, Snapshot, Steps
     from toolkit.envs.making import make_envs
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "batched": ("BatchedRobots", "Physics"),
+    "dmc": ("DMCEnvs",),
     "gymnasium_envs": ("GymnasiumEnvs",),
     "interface": ("AbstractEnvs", "EnvSpec", "Snapshot", "Steps"),
     "making": ("make_envs",),
@@ -31,6 +34,7 @@ __all__ = [
     "ROBOTS",
     "AbstractEnvs",
     "BatchedRobots",
+    "DMCEnvs",
     "EnvSpec",
     "GymnasiumEnvs",
     "Physics",

@@ -1,4 +1,4 @@
-"""Environments by their Gymnasium id."""
+"""Environments by their id: Gymnasium's, or `dmc/` and a task of DeepMind Control."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from toolkit.errors import UserError
 def make_envs(
     env_id: str, num_envs: int, *, seed: int = 0, threads: int | None = None
 ) -> AbstractEnvs:
-    """`num_envs` copies: the three robots as one batch, any other id through Gymnasium.
+    """`num_envs` copies: the three robots as one batch, `dmc/DOMAIN-TASK` through dm_control, any
+    other id through Gymnasium.
 
     `threads` is how many of MuJoCo's threads step the robots (default: one per core); other
     environments are stepped one after another. The same seed gives the same episodes, whatever
     the number of threads.
 
     Raises:
-        UserError: an unknown id, an environment without vectors for observations and actions, a
-            count below 1, a negative seed, or a package that is not installed.
+        UserError: an unknown id, an environment without vectors for observations and actions, an
+            action repeat that does not divide the episode, a count below 1, a negative seed, or a
+            package that is not installed.
     """
     from toolkit.envs.batched import BatchedRobots
+    from toolkit.envs.dmc import PREFIX, DMCEnvs
     from toolkit.envs.gymnasium_envs import GymnasiumEnvs
     from toolkit.envs.robots import find_robot
 
@@ -27,6 +30,8 @@ def make_envs(
         raise UserError(f"`seed` must not be negative, got {seed}.")
     if threads is not None and threads < 1:
         raise UserError(f"`threads` must be at least 1, got {threads}.")
+    if env_id.startswith(PREFIX):
+        return DMCEnvs(env_id, num_envs, seed=seed)
     robot = find_robot(env_id)
     if robot is not None:
         return BatchedRobots(robot, num_envs, seed=seed, threads=threads)

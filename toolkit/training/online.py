@@ -10,6 +10,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Float, Int
 
 from toolkit.agents.acting import act, initial_memories, restart_memories
@@ -121,16 +122,18 @@ def train_online(
     while int(state.env_steps) < num_env_steps:
         random = int(state.env_steps) < agent.random_steps
         seen, ended, memory = _collect(agent, state, envs, schedule, act_root, random=random)
-        learned, metrics = state.agent, {}
+        learned, replay, metrics = state.agent, state.replay, {}
         if not random:
-            learned, numbers = _updates(
-                agent, state.replay, state.agent, update_root, schedule.updates
+            learned, priorities, numbers = _updates(
+                agent, replay, state.agent, update_root, schedule.updates
             )
+            if priorities is not None:
+                replay = eqx.tree_at(agent.priorities, replay, priorities)
             metrics = {name: np.asarray(values) for name, values in numbers.items()}
             _check_finite(metrics, int(learned.update_count))
         # Last, so that an interruption of what takes long leaves the yielded state whole.
         state = OnlineState(
-            learned, _observe(agent, state.replay, seen), memory,
+            learned, _observe(agent, replay, seen), memory,
             jnp.asarray(ended.returns, jnp.float32), jnp.asarray(ended.lengths, jnp.int32),
             jnp.asarray(int(state.env_steps) + schedule.vector_steps * envs.num_envs, jnp.int32),
         )  # fmt: skip
@@ -203,7 +206,32 @@ def _observe_in_place(given: tuple[AbstractOnlineAgent, Any, Transitions], array
     return eqx.filter(agent.observe(eqx.combine(arrays, static), steps), eqx.is_array)
 
 
-_updates = eqx.filter_jit(scan_updates)
+@eqx.filter_jit
+def _updates(
+    agent: AbstractOnlineAgent, replay: Any, state: State, root: Key, length: int
+) -> tuple[State, Any, dict[str, Array]]:
+    """`scan_updates`, in which each update may change the replay's priorities: the state after
+    them, the priorities if there are any, and the metrics.
+
+    Only the priorities travel through the loop, because XLA copies what does.
+    """
+    first = agent.priorities(replay)
+    if first is None:
+        learned, metrics = scan_updates(agent, replay, state, root, length)
+        return learned, None, metrics
+    arrays, static = eqx.partition(state, eqx.is_array)
+
+    def body(carry: tuple[Any, Any], _: None):
+        state = eqx.combine(carry[0], static)
+        current = eqx.tree_at(agent.priorities, replay, carry[1])
+        sample_key, update_key = jr.split(jr.fold_in(root, state.update_count))
+        batch = agent.sample(current, key=sample_key)
+        state, metrics = agent.update(state, batch, key=update_key)
+        priorities = agent.reprioritise(current, batch, state)
+        return (eqx.filter(state, eqx.is_array), priorities), metrics
+
+    (arrays, priorities), metrics = lax.scan(body, (arrays, first), length=length)
+    return eqx.combine(arrays, static), priorities, metrics
 
 
 def _check_finite(metrics: dict[str, np.ndarray], update: int) -> None:

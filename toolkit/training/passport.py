@@ -61,11 +61,18 @@ def commit() -> str | None:
 
 
 def environment(env_id: str) -> dict[str, str | None]:
-    """Id of a Gymnasium environment and the versions that decide its physics.
+    """Id of an environment and the versions that decide its physics.
 
     Raises:
-        UserError: Gymnasium is not installed or does not know the id.
+        UserError: Gymnasium, or dm_control for an id that begins with `dmc/`, is not installed or
+            does not know the id.
     """
+    from toolkit.envs import dmc
+
+    if env_id.startswith(dmc.PREFIX):
+        dmc.parse(env_id)
+        names = ("mujoco", "dm_control")
+        return {"id": env_id, **{name: installed_version(name) for name in names}}
     try:
         import gymnasium
     except ImportError:

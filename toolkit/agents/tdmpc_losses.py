@@ -1,0 +1,122 @@
+"""The losses of TD-MPC on a batch of sequences (arXiv:2203.04955 Eq. 6–10)."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from toolkit.agents.sequence_replay import Sequences
+from toolkit.agents.world_model import LatentPolicy, WorldModel, with_noise
+from toolkit.nn import MLP
+from toolkit.types import Key, Scalar
+
+_MOST = 1e4  # no sum over a sequence counts for more
+
+Latents = Float[Array, "time batch latent"]
+Sum = Float[Array, " batch"]
+
+
+class Target(eqx.Module):
+    """The slow copy of what targets are made of: the encoder and the two values."""
+
+    encoder: MLP
+    values: tuple
+
+    @classmethod
+    def of(cls, model: WorldModel) -> Target:
+        """Those parts of a model."""
+        return cls(model.encoder, model.values)
+
+
+class Terms(eqx.Module):
+    """Sums of ρᵗ·loss over each sequence, and what they were made of."""
+
+    consistency: Sum
+    reward: Sum
+    value: Sum
+    error: Sum  # Σ ρᵗ·|TD error| over both values: the next priority
+    latents: Float[Array, "states batch latent"]  # states = time + 1, the start included
+
+
+def time_weights(rate: float, valid: Bool[Array, "time batch"]) -> Float[Array, "time batch"]:
+    """ρᵗ for the steps that belong to the sequence, 0 for the others."""
+    steps = jnp.arange(len(valid), dtype=jnp.float32)
+    return jnp.where(valid, (rate**steps)[:, None], 0.0)
+
+
+def consistency_loss(predicted: Latents, target: Latents) -> Float[Array, "time batch"]:
+    """Mean over coordinates of (d(z, a) − h_θ⁻(s'))² (Eq. 10)."""
+    return jnp.mean(jnp.square(predicted - target), axis=-1)
+
+
+def reward_loss(
+    predicted: Float[Array, "time batch"], reward: Float[Array, "time batch"]
+) -> Float[Array, "time batch"]:
+    """(R(z, a) − r)² (Eq. 8)."""
+    return jnp.square(predicted - reward)
+
+
+def value_loss(
+    both: Float[Array, "time batch 2"], target: Float[Array, "time batch"]
+) -> Float[Array, "time batch"]:
+    """Σ_j (Q_j(z, a) − y)² (Eq. 9)."""
+    return jnp.sum(jnp.square(both - target[..., None]), axis=-1)
+
+
+def least_value(values: tuple, latents: Latents, actions: Array) -> Float[Array, "time batch"]:
+    """min_j Q_j(z, a)."""
+    inputs = jnp.concatenate([latents, actions], axis=-1)
+    each = [jax.vmap(jax.vmap(value))(inputs) for value in values]
+    return jnp.minimum(*each)
+
+
+def td_target(
+    model: WorldModel, target: Target, policy: LatentPolicy, batch: Sequences, discount: float,
+    noise: float, *, key: Key,
+) -> Float[Array, "time batch"]:  # fmt: skip
+    """y = r + γ·(1 − terminal)·min_j Q_θ⁻(h(s'), π(h(s'))), π with noise (Eq. 9)."""
+    latents = jax.vmap(jax.vmap(model.encode))(batch.next_obs)
+    actions = with_noise(jax.vmap(jax.vmap(policy))(latents), noise, key=key)
+    value = least_value(target.values, latents, actions)
+    return batch.reward + discount * jnp.where(batch.terminal, 0.0, value)
+
+
+def terms_of(
+    model: WorldModel, batch: Sequences, next_latents: Latents, y: Float[Array, "time batch"],
+    rate: float,
+) -> Terms:  # fmt: skip
+    """Unroll from the encoded start under the known actions, and compare with the targets.
+
+    `next_latents` are h_θ⁻(s') and `y` the TD targets; no gradient reaches what made them.
+    """
+    start = jax.vmap(model.encode)(batch.obs)
+    after = model.dynamics.rollout(start, batch.action)
+    latents = jnp.concatenate([start[None], after])
+    reward = jax.vmap(jax.vmap(model.reward))(latents[:-1], batch.action)
+    both = jax.vmap(jax.vmap(model.both_values))(latents[:-1], batch.action)
+    weight = time_weights(rate, batch.valid)
+    total = lambda losses: jnp.minimum(jnp.sum(weight * losses, axis=0), _MOST)
+    return Terms(
+        total(consistency_loss(after, next_latents)),
+        total(reward_loss(reward, batch.reward)),
+        total(value_loss(both, y)),
+        total(jnp.sum(jnp.abs(both - y[..., None]), axis=-1)),
+        latents,
+    )
+
+
+def policy_loss(
+    policy: LatentPolicy, values: tuple, latents: Float[Array, "states batch latent"],
+    valid: Bool[Array, "states batch"], rate: float, noise: float, *, key: Key,
+) -> Scalar:  # fmt: skip
+    """−Σ ρᵗ·min_j Q_j(z_t, π(z_t)), the mean over the batch (Eq. 11); the latents are given."""
+    actions = with_noise(jax.vmap(jax.vmap(policy))(latents), noise, key=key)
+    value = least_value(values, latents, actions)
+    return -jnp.mean(jnp.sum(time_weights(rate, valid) * value, axis=0))
+
+
+def valid_states(batch: Sequences) -> Bool[Array, "states batch"]:
+    """Which of the states, the start included, the sequence really went through."""
+    return jnp.concatenate([batch.valid[:1], batch.valid & ~batch.terminal])
