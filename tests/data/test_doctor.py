@@ -121,7 +121,7 @@ SABOTAGE = [
 
 
 @pytest.mark.parametrize(
-    ("code", "severity", "change", "rows"), SABOTAGE, ids=lambda v: str(v)[:28]
+    ("code", "severity", "change", "rows"), SABOTAGE, ids=lambda v: getattr(v, "__name__", str(v))
 )
 def test_every_kind_of_damage_is_found_and_counted(healthy, code, severity, change, rows):
     change(healthy)
