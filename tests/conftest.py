@@ -16,11 +16,12 @@ from jaxtyping import install_import_hook
 
 install_import_hook("toolkit", "beartype.beartype")
 
-# A program is compiled once per run of the tests: notebooks, their students' copies, commands and
-# the browser's kernels repeat each other's.
-compiled = tempfile.mkdtemp(prefix="toolkit-tests-")
-atexit.register(shutil.rmtree, compiled, ignore_errors=True)
-os.environ["JAX_COMPILATION_CACHE_DIR"] = compiled
+# A program is compiled once per run of the tests: notebooks, their students' copies, commands, the
+# browser's kernels and processes that share the tests repeat each other's.
+if "TOOLKIT_TESTS_CACHE" not in os.environ:
+    os.environ["TOOLKIT_TESTS_CACHE"] = tempfile.mkdtemp(prefix="toolkit-tests-")
+    atexit.register(shutil.rmtree, os.environ["TOOLKIT_TESTS_CACHE"], ignore_errors=True)
+os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["TOOLKIT_TESTS_CACHE"]
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
 
 import jax  # noqa: E402

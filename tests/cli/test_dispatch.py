@@ -87,7 +87,8 @@ def test_data_list_prints_the_built_in_systems(toolkit):
         (["data", "lst"], "'lst' is not a command; did you mean 'list'."),
         (
             ["bench", "xyz"],
-            "'xyz' is not a benchmark; there is propagation, dynamics, agents, tdm, planning.",
+            "'xyz' is not a benchmark; there is propagation, dynamics, agents, tdm, symmetry, "
+            "planning.",
         ),
         (
             ["train", "koopman", "--modes", "x"],
