@@ -162,6 +162,11 @@ def find_model(name: str) -> Entry:
     return MODELS[name]
 
 
+def name_of(learner: type[Any]) -> str:
+    """The name of a learner class."""
+    return next(name for name, entry in MODELS.items() if entry.load() is learner)
+
+
 def suggest(word: str, known: Iterable[str]) -> str:
     """What may have been meant by an unknown word, in words."""
     names = list(known)

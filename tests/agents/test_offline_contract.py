@@ -16,6 +16,7 @@ import pytest
 from tests.agents.float64 import ACTION, OBS, assert_polyak, assert_same, random_dataset
 from toolkit.agents.acting import act, initial_memories
 from toolkit.agents.interface import AbstractOfflineAgent
+from toolkit.data import TransitionSampler
 from toolkit.errors import UserError
 from toolkit.registry import MODELS
 from toolkit.training import init_states, load_checkpoint, save_checkpoint, select_seed, train
@@ -123,6 +124,18 @@ def test_an_update_counts_and_its_metrics_are_finite_numbers(history):
     for name, value in metrics.items():
         assert value.shape == () and value.dtype == jnp.float32, name
         assert np.isfinite(value), name
+
+
+def test_its_critics_can_be_asked_about_states_and_actions(subject, history):
+    state = history[0][-1]
+    batch = TransitionSampler(subject.data).everything()
+    if MODELS["bc"].load() is type(subject.agent):
+        with pytest.raises(UserError, match="BC has no critics that could be asked"):
+            subject.agent.values(state, batch.obs, batch.action)
+        return
+    found = subject.agent.values(state, batch.obs, batch.action)
+    assert found.shape == batch.reward.shape and np.isfinite(found).all()
+    assert len(np.unique(found)) > 1
 
 
 def test_an_update_changes_values_and_never_the_structure(history):

@@ -9,12 +9,17 @@ import pytest
 
 pytest.importorskip("mujoco")
 
-from toolkit.agents.augmentation import AbstractAugmentation, NoAugmentation, StateNoise
+from toolkit.agents.augmentation import (
+    AbstractAugmentation,
+    CommonNoise,
+    NoAugmentation,
+    StateNoise,
+)
 from toolkit.data import Normaliser, Transitions, load
 from toolkit.data.samplers import transitions_at
 from toolkit.evaluation.augmented import true_next_obs, whole_states
 from toolkit.evaluation.prediction import normalised
-from toolkit.evaluation.symmetry import CommonNoise, judge, model_error, verdict_row
+from toolkit.evaluation.symmetry import judge, model_error, verdict_row
 from toolkit.symmetry import SpectralCore
 
 

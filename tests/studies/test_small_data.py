@@ -18,6 +18,7 @@ from toolkit.studies.small_data import (
     REPRESENTATIONS,
     Effort,
     SmallData,
+    builds_on,
     summary,
 )
 from toolkit.training import driver
@@ -146,9 +147,9 @@ def test_every_candidate_finds_what_it_builds_on():
     for name, candidate in CANDIDATES.items():
         agent = find_model(candidate.model).load()(**candidate.options)
         if not hasattr(agent, "representation"):
-            assert name not in REPRESENTATIONS
+            assert name not in REPRESENTATIONS and builds_on(candidate) is None
             continue
-        model, settings = REPRESENTATIONS.get(name, ("tdm", {}))
+        model, settings = builds_on(candidate)
         learner = find_model(model).load()
         learner(**settings)
         agent.check_foundation(f"{name}'s", learner.parts)  # raises where a part is missing

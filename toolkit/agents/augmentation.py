@@ -11,7 +11,7 @@ import jax.random as jr
 from jaxtyping import Array, Bool
 
 from toolkit.data.samplers import Transitions
-from toolkit.types import Key
+from toolkit.types import Key, Scalar
 
 Accepted = Bool[Array, " batch"]
 
@@ -30,11 +30,16 @@ class AbstractAugmentation(eqx.Module):
     def replacing(self, batch: Transitions, *, key: Key) -> Transitions:
         """The batch with every accepted transition in place of the one it was made from."""
         made, accepted = self(batch, key=key)
+        return select(accepted, made, batch)
 
-        def choose(new: Array, old: Array) -> Array:
-            return jnp.where(accepted.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
-        return jax.tree.map(choose, made, batch)
+def select(chosen: Accepted, first: Transitions, second: Transitions) -> Transitions:
+    """The first's transitions where chosen, else the second's."""
+
+    def pick(a: Array, b: Array) -> Array:
+        return jnp.where(chosen.reshape(-1, *[1] * (a.ndim - 1)), a, b)
+
+    return jax.tree.map(pick, first, second)
 
 
 class NoAugmentation(AbstractAugmentation):
@@ -51,7 +56,7 @@ class StateNoise(AbstractAugmentation):
     Source: arXiv:2103.06326; the minimal form in the code published with arXiv:2111.01365.
     """
 
-    scale: float = eqx.field(static=True)
+    scale: float | Scalar
 
     def __call__(self, batch: Transitions, *, key: Key) -> tuple[Transitions, Accepted]:
         here, after = jr.split(key)
@@ -62,6 +67,20 @@ class StateNoise(AbstractAugmentation):
             batch.next_obs + self.scale * jr.normal(after, batch.next_obs.shape),
             batch.terminal,
         )
+        return moved, jnp.ones(len(batch.reward), bool)
+
+
+class CommonNoise(AbstractAugmentation):
+    """s + ε and s′ + ε with the same ε: the whole transition is moved, its change is kept."""
+
+    scale: float | Scalar
+
+    def __call__(self, batch: Transitions, *, key: Key) -> tuple[Transitions, Accepted]:
+        epsilon = self.scale * jr.normal(key, batch.obs.shape)
+        moved = Transitions(
+            batch.obs + epsilon, batch.action, batch.reward, batch.next_obs + epsilon,
+            batch.terminal,
+        )  # fmt: skip
         return moved, jnp.ones(len(batch.reward), bool)
 
 

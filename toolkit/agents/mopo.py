@@ -229,6 +229,14 @@ class MOPO(AbstractOfflineAgent):
     def policy(self, state: MOPOState) -> AbstractPolicy:
         return ActorPolicy(state.learner.actor, explore=False)
 
+    def values(
+        self,
+        state: MOPOState,
+        obs: Float[Array, "batch obs"],
+        action: Float[Array, "batch action"],
+    ) -> Float[Array, " batch"]:
+        return super().values(state.learner, obs, action)
+
     @property
     def num_real(self) -> int:
         """Recorded transitions in a batch."""

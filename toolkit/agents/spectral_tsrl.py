@@ -14,10 +14,12 @@ from jaxtyping import Array, Float, Int
 
 from toolkit.agents.augmentation import AbstractAugmentation, Accepted
 from toolkit.agents.interface import AbstractOfflineAgent, AbstractPolicy, check_is_fitted
-from toolkit.agents.networks import TanhActor, TwinCritic, polyak
+from toolkit.agents.networks import TanhActor, TwinCritic
 from toolkit.agents.td3 import (
+    AbstractTD3State,
     DeterministicPolicy,
-    critic_loss,
+    actor_step,
+    critic_step,
     normalised_value,
     smoothed,
     td_target,
@@ -32,11 +34,11 @@ from toolkit.nn import fresh_copy, mean_square
 from toolkit.symmetry.core import SpectralCore
 from toolkit.symmetry.learners import SpectralCoreLearner
 from toolkit.training.learner import Metrics
-from toolkit.training.optimise import gradient_step, start, when
+from toolkit.training.optimise import start, when
 from toolkit.types import Key, Scalar
 
 
-class SpectralTSRLState(eqx.Module):
+class SpectralTSRLState(AbstractTD3State):
     """Actor, critics and targets, beside the frozen core and what it says about the data."""
 
     actor: TanhActor
@@ -45,11 +47,11 @@ class SpectralTSRLState(eqx.Module):
     target_critic: TwinCritic
     opt_actor: Any
     opt_critic: Any
+    update_count: Int[Array, ""]
     actor_metrics: Metrics  # of the last update of the actor
     model: SpectralCore
     spread: Scalar  # mean |c(a) − c̄|² over the data
     threshold: Scalar  # quantile of the round trip over the data
-    update_count: Int[Array, ""]
 
 
 class SpectralTSRL(AbstractOfflineAgent):
@@ -155,9 +157,9 @@ class SpectralTSRL(AbstractOfflineAgent):
         zero = jnp.zeros(())
         return SpectralTSRLState(
             actor, critic, fresh_copy(actor), fresh_copy(critic), start(self._adam(), actor),
-            start(self._adam(), critic), dict.fromkeys(ACTOR_METRICS, zero),
+            start(self._adam(), critic), jnp.zeros((), jnp.int32),
+            dict.fromkeys(ACTOR_METRICS, zero),
             self.foundation().network(dataset, key=model_key), zero + 1, zero,
-            jnp.zeros((), jnp.int32),
         )  # fmt: skip
 
     def build_on(
@@ -177,6 +179,14 @@ class SpectralTSRL(AbstractOfflineAgent):
     def policy(self, state: SpectralTSRLState) -> AbstractPolicy:
         return DeterministicPolicy(state.actor)
 
+    def values(
+        self,
+        state: SpectralTSRLState,
+        obs: Float[Array, "batch obs"],
+        action: Float[Array, "batch action"],
+    ) -> Float[Array, " batch"]:
+        return super().values(state, jax.vmap(state.model.encode)(obs), action)
+
     def augmentation(self, state: SpectralTSRLState) -> SpectralFilter:
         """Shifts of latent transitions along symmetries, filtered by the round trip."""
         return SpectralFilter(state.model, state.threshold, self.shift)
@@ -195,11 +205,7 @@ class SpectralTSRL(AbstractOfflineAgent):
             next_action = jnp.concatenate([next_action, next_action])
 
         y = td_target(state.target_critic, seen, next_action, self.discount)
-        loss, grads = eqx.filter_value_and_grad(critic_loss)(state.critic, seen, y, used)
-        critic, opt_critic = gradient_step(self._adam(), state.critic, grads, state.opt_critic)
-        state = replace(
-            state, critic=critic, opt_critic=opt_critic, update_count=state.update_count + 1
-        )
+        state, loss = critic_step(state, self._adam(), seen, y, used)
         due = state.update_count % self.policy_every == 0
         state = when(due, lambda s: self._improve(s, batch, latent.obs, key=dropout_key), state)
         metrics = {"loss/critic": loss, "value": jnp.mean(y)} | state.actor_metrics
@@ -239,14 +245,8 @@ class SpectralTSRL(AbstractOfflineAgent):
                 total = total + self.symmetry_weight * violation
             return total, {"loss/latent_action": distance, "loss/symmetry": violation}
 
-        (total, terms), grads = eqx.filter_value_and_grad(loss, has_aux=True)(state.actor)
-        actor, opt_actor = gradient_step(self._adam(), state.actor, grads, state.opt_actor)
-        return replace(
-            state, actor=actor, opt_actor=opt_actor,
-            actor_metrics=terms | {"loss/actor": total},
-            target_actor=polyak(state.target_actor, actor, self.target_rate),
-            target_critic=polyak(state.target_critic, state.critic, self.target_rate),
-        )  # fmt: skip
+        state, terms = actor_step(state, self._adam(), loss, self.target_rate)
+        return replace(state, actor_metrics=terms)
 
     def _adam(self) -> optax.GradientTransformation:
         return optax.adam(self.learning_rate)
@@ -260,7 +260,7 @@ class SpectralFilter(AbstractAugmentation):
 
     model: SpectralCore
     threshold: Scalar
-    size: float = eqx.field(static=True)
+    size: float | Scalar
 
     def __call__(self, batch: Transitions, *, key: Key) -> tuple[Transitions, Accepted]:
         keys = jr.split(key, len(batch.reward))

@@ -9,9 +9,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
-from toolkit.agents.augmentation import AbstractAugmentation, Accepted, StateNoise
+from toolkit.agents.augmentation import AbstractAugmentation, Accepted, StateNoise, select
 from toolkit.agents.cql import CQL
 from toolkit.agents.td3_bc import TD3BC
 from toolkit.data.dataset import Dataset
@@ -21,7 +21,7 @@ from toolkit.errors import UserError
 from toolkit.symmetry.interface import AbstractKoopmanCore
 from toolkit.symmetry.learners import KoopmanForwardLearner, SpectralCoreLearner
 from toolkit.training.learner import State
-from toolkit.types import Key
+from toolkit.types import Key, Scalar
 
 GeneratorName = Literal["eigenspace", "commutator", "polynomial", "sylvester", "random", "spectral"]
 
@@ -37,7 +37,7 @@ class SymmetryShift(AbstractAugmentation):
 
     model: AbstractKoopmanCore
     generator: str = eqx.field(static=True)
-    size: float = eqx.field(static=True)
+    size: float | Scalar
     gauge: bool = eqx.field(static=True, default=True)
 
     def __call__(self, batch: Transitions, *, key: Key) -> tuple[Transitions, Accepted]:
@@ -86,15 +86,6 @@ class Mixture(AbstractAugmentation):
         first, accepted = self.first(batch, key=first_key)
         second, also = self.second(batch, key=second_key)
         return select(chosen, first, second), jnp.where(chosen, accepted, also)
-
-
-def select(chosen: Bool[Array, " batch"], first: Transitions, second: Transitions) -> Transitions:
-    """The first's transitions where chosen, else the second's."""
-
-    def pick(a: Array, b: Array) -> Array:
-        return jnp.where(chosen.reshape(-1, *[1] * (a.ndim - 1)), a, b)
-
-    return jax.tree.map(pick, first, second)
 
 
 class SymmetryShifts(eqx.Module):

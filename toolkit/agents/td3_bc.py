@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import optax
@@ -13,10 +12,12 @@ from jaxtyping import Array, Int
 
 from toolkit.agents.augmentation import AbstractAugmentation, state_noise
 from toolkit.agents.interface import AbstractOfflineAgent, AbstractPolicy
-from toolkit.agents.networks import TanhActor, TwinCritic, polyak
+from toolkit.agents.networks import TanhActor, TwinCritic
 from toolkit.agents.td3 import (
+    AbstractTD3State,
     DeterministicPolicy,
-    critic_loss,
+    actor_step,
+    critic_step,
     normalised_value,
     smoothed,
     td_target,
@@ -25,11 +26,11 @@ from toolkit.data.dataset import Dataset
 from toolkit.data.samplers import Transitions
 from toolkit.nn import fresh_copy
 from toolkit.training.learner import Metrics
-from toolkit.training.optimise import gradient_step, start, when
+from toolkit.training.optimise import start, when
 from toolkit.types import Key, Scalar
 
 
-class TD3BCState(eqx.Module):
+class TD3BCState(AbstractTD3State):
     """Actor, critics, the targets of both, and two optimisers."""
 
     actor: TanhActor
@@ -38,8 +39,8 @@ class TD3BCState(eqx.Module):
     target_critic: TwinCritic
     opt_actor: Any
     opt_critic: Any
-    actor_loss: Scalar  # of the last update of the actor
     update_count: Int[Array, ""]
+    actor_loss: Scalar  # of the last update of the actor
     model: Any = None  # of an agent whose augmentation asks one
 
 
@@ -78,7 +79,7 @@ class TD3BC(AbstractOfflineAgent):
         critic = TwinCritic(*sizes, key=critic_key)
         return TD3BCState(
             actor, critic, fresh_copy(actor), fresh_copy(critic), start(self._adam(), actor),
-            start(self._adam(), critic), jnp.zeros(()), jnp.zeros((), jnp.int32),
+            start(self._adam(), critic), jnp.zeros((), jnp.int32), jnp.zeros(()),
         )  # fmt: skip
 
     def policy(self, state: TD3BCState) -> AbstractPolicy:
@@ -96,12 +97,7 @@ class TD3BC(AbstractOfflineAgent):
         proposed = state.target_actor.batch(batch.next_obs)
         next_action = smoothed(proposed, self.policy_noise, self.noise_clip, key=noise_key)
         y = td_target(state.target_critic, seen, next_action, self.discount)
-        loss, grads = eqx.filter_value_and_grad(critic_loss)(state.critic, seen, y)
-        critic, opt_critic = gradient_step(self._adam(), state.critic, grads, state.opt_critic)
-
-        state = replace(
-            state, critic=critic, opt_critic=opt_critic, update_count=state.update_count + 1
-        )
+        state, loss = critic_step(state, self._adam(), seen, y)
         due = state.update_count % self.policy_every == 0
         state = when(due, lambda state: self._improve(state, batch), state)
         return state, {
@@ -110,15 +106,12 @@ class TD3BC(AbstractOfflineAgent):
 
     def _improve(self, state: TD3BCState, batch: Transitions) -> TD3BCState:
         """A step of the actor, and one of every target after it."""
-        loss, grads = eqx.filter_value_and_grad(actor_loss)(
-            state.actor, state.critic, batch, self.alpha
-        )
-        actor, opt_actor = gradient_step(self._adam(), state.actor, grads, state.opt_actor)
-        return replace(
-            state, actor=actor, opt_actor=opt_actor, actor_loss=loss,
-            target_actor=polyak(state.target_actor, actor, self.target_rate),
-            target_critic=polyak(state.target_critic, state.critic, self.target_rate),
-        )  # fmt: skip
+
+        def loss(actor: TanhActor) -> tuple[Scalar, Metrics]:
+            return actor_loss(actor, state.critic, batch, self.alpha), {}
+
+        state, metrics = actor_step(state, self._adam(), loss, self.target_rate)
+        return replace(state, actor_loss=metrics["loss/actor"])
 
     def _adam(self) -> optax.GradientTransformation:
         return optax.adam(self.learning_rate)

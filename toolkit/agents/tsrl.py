@@ -14,10 +14,12 @@ from jaxtyping import Array, Bool, Float, Int
 
 from toolkit.agents.augmentation import AbstractAugmentation, Accepted
 from toolkit.agents.interface import AbstractOfflineAgent, AbstractPolicy, check_is_fitted
-from toolkit.agents.networks import TanhActor, TwinCritic, polyak
+from toolkit.agents.networks import TanhActor, TwinCritic
 from toolkit.agents.td3 import (
+    AbstractTD3State,
     DeterministicPolicy,
-    critic_loss,
+    actor_step,
+    critic_step,
     normalised_value,
     smoothed,
     td_target,
@@ -29,7 +31,7 @@ from toolkit.data.tasks import family_name
 from toolkit.errors import UserError
 from toolkit.nn import fresh_copy, mean_square
 from toolkit.training.learner import Metrics
-from toolkit.training.optimise import gradient_step, start, when
+from toolkit.training.optimise import start, when
 from toolkit.tsymmetry import TDM, AbstractAutoencoder, Autoencoder, Latent, symmetry_violation
 from toolkit.tsymmetry.learner import ACTIVATIONS, Activation, TDMLearner, encoder_widths
 from toolkit.types import Key, Scalar
@@ -41,7 +43,7 @@ QUANTILES = {"walker2d": 0.5, "pen": 0.5, "hammer": 0.5, "door": 0.5, "relocate"
 ACTION_WEIGHTS = {"walker2d": 200.0, "pen": 1e4, "hammer": 1e4, "door": 1e4, "relocate": 1e4}
 
 
-class TSRLState(eqx.Module):
+class TSRLState(AbstractTD3State):
     """Actor, critics and targets, beside the frozen model and what it says about the data."""
 
     actor: TanhActor
@@ -50,11 +52,11 @@ class TSRLState(eqx.Module):
     target_critic: TwinCritic
     opt_actor: Any
     opt_critic: Any
+    update_count: Int[Array, ""]
     actor_metrics: Metrics  # of the last update of the actor
     model: AbstractAutoencoder  # a TDM where the agent uses its dynamics
     noise: Float[Array, " obs"]  # standard deviation of ε in the latent; 0 without dynamics
     threshold: Scalar  # h, the quantile of ℓ_Tsym over the data; 0 without dynamics
-    update_count: Int[Array, ""]
 
 
 class TSRL(AbstractOfflineAgent):
@@ -184,8 +186,8 @@ class TSRL(AbstractOfflineAgent):
         zero = jnp.zeros(())
         return TSRLState(
             actor, critic, fresh_copy(actor), fresh_copy(critic), start(self._adam(), actor),
-            start(self._adam(), critic), dict.fromkeys(ACTOR_METRICS, zero), model,
-            jnp.zeros(dataset.obs_dim), zero, jnp.zeros((), jnp.int32),
+            start(self._adam(), critic), jnp.zeros((), jnp.int32),
+            dict.fromkeys(ACTOR_METRICS, zero), model, jnp.zeros(dataset.obs_dim), zero,
         )  # fmt: skip
 
     def build_on(
@@ -243,11 +245,7 @@ class TSRL(AbstractOfflineAgent):
             after = jnp.concatenate([after, after])
 
         y = td_target(state.target_critic, seen, after, self.discount)
-        loss, grads = eqx.filter_value_and_grad(critic_loss)(state.critic, seen, y, used)
-        critic, opt_critic = gradient_step(self._adam(), state.critic, grads, state.opt_critic)
-        state = replace(
-            state, critic=critic, opt_critic=opt_critic, update_count=state.update_count + 1
-        )
+        state, loss = critic_step(state, self._adam(), seen, y, used)
         due = state.update_count % self.policy_every == 0
         shift = seen.obs[self.batch_size :] - latent.obs if self.augment else None
         recorded = latent.action
@@ -309,14 +307,8 @@ class TSRL(AbstractOfflineAgent):
                 total = total + self.symmetry_weight * violation
             return total, {"loss/latent_action": distance, "loss/symmetry": violation}
 
-        (total, terms), grads = eqx.filter_value_and_grad(loss, has_aux=True)(state.actor)
-        actor, opt_actor = gradient_step(self._adam(), state.actor, grads, state.opt_actor)
-        metrics = dict.fromkeys(ACTOR_METRICS, jnp.zeros(())) | terms | {"loss/actor": total}
-        return replace(
-            state, actor=actor, opt_actor=opt_actor, actor_metrics=metrics,
-            target_actor=polyak(state.target_actor, actor, self.target_rate),
-            target_critic=polyak(state.target_critic, state.critic, self.target_rate),
-        )  # fmt: skip
+        state, terms = actor_step(state, self._adam(), loss, self.target_rate)
+        return replace(state, actor_metrics=dict.fromkeys(ACTOR_METRICS, jnp.zeros(())) | terms)
 
     def _adam(self) -> optax.GradientTransformation:
         return optax.adam(self.learning_rate)

@@ -88,19 +88,14 @@ class KoopmanLatentDynamics(AbstractLatentDynamics):
 
     def step(self, latent: Latent, action: Action) -> Latent:
         moved = self.spectrum.multipliers * to_complex(latent)
-        return to_real(moved + self._gain() * to_complex(self.action_encoder(action)))
+        return to_real(moved + self.spectrum.unit_gain * to_complex(self.action_encoder(action)))
 
     def rollout(
         self, latent: Float[Array, "batch latent"], actions: Float[Array, "time batch action"]
     ) -> Float[Array, "time batch latent"]:
         controls = to_complex(jax.vmap(jax.vmap(self.action_encoder))(actions))
-        controls = self._gain()[None, None] * controls
+        controls = self.spectrum.unit_gain[None, None] * controls
         return to_real(propagate(self.spectrum.multipliers, to_complex(latent), controls))
-
-    def _gain(self) -> Array:
-        gain = self.spectrum.input_gain
-        size = jnp.mean(jnp.abs(gain))
-        return lax.complex(gain.real / size, gain.imag / size)
 
 
 class ValueHead(eqx.Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolkit.commands.output import write_report
 from toolkit.errors import UserError
@@ -33,11 +33,8 @@ class Propagation:
         from toolkit.bench.propagation import measure
         from toolkit.bench.timing import report
 
-        for name in ("repetitions", "batch", "modes"):
-            if getattr(self, name) < 1:
-                raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
-        if not self.horizons or min(self.horizons) < 1:
-            raise UserError(f"`horizons` must be numbers from 1 on, got {self.horizons}.")
+        _check_at_least_1(self, "repetitions", "batch", "modes")
+        _check_numbers(self, "horizons")
         _check_folder(self.json)
 
         def show(rows: list[Row]) -> None:
@@ -77,11 +74,8 @@ class Agents:
         from toolkit.bench import planning
         from toolkit.bench.agents import SPECS, measure, names
 
-        for name in ("repetitions", "updates"):
-            if getattr(self, name) < 1:
-                raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
-        if not self.seeds or min(self.seeds) < 1:
-            raise UserError(f"`seeds` must be numbers from 1 on, got {self.seeds}.")
+        _check_at_least_1(self, "repetitions", "updates")
+        _check_numbers(self, "seeds")
         unknown = [robot for robot in self.robots if robot not in SPECS]
         if unknown:
             raise UserError(f"`robots` must be of {', '.join(SPECS)}, got {unknown[0]!r}.")
@@ -118,10 +112,8 @@ class Tdm:
         """Print each batch size as soon as it is measured."""
         from toolkit.bench.agents import measure_tdm
 
-        if self.repetitions < 1:
-            raise UserError(f"`repetitions` must be at least 1, got {self.repetitions}.")
-        if not self.batches or min(self.batches) < 1:
-            raise UserError(f"`batches` must be numbers from 1 on, got {self.batches}.")
+        _check_at_least_1(self, "repetitions")
+        _check_numbers(self, "batches")
         _check_folder(self.json)
         measured = measure_tdm(
             batches=self.batches, repetitions=self.repetitions, on_rows=_show_shares
@@ -147,9 +139,7 @@ class Symmetry:
         """Print every generator."""
         from toolkit.bench.symmetry import measure
 
-        for name in ("repetitions", "batch"):
-            if getattr(self, name) < 1:
-                raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
+        _check_at_least_1(self, "repetitions", "batch")
         if self.latent_dim < 2 or self.latent_dim % 2:
             raise UserError(f"`latent_dim` must be even, from 2 on, got {self.latent_dim}.")
         _check_folder(self.json)
@@ -182,11 +172,8 @@ class Planning:
         """Print each horizon as soon as it is measured."""
         from toolkit.bench.planning import measure, ratio
 
-        for name in ("repetitions", "batch"):
-            if getattr(self, name) < 1:
-                raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
-        if not self.horizons or min(self.horizons) < 1:
-            raise UserError(f"`horizons` must be numbers from 1 on, got {self.horizons}.")
+        _check_at_least_1(self, "repetitions", "batch")
+        _check_numbers(self, "horizons")
         _check_folder(self.json)
 
         def show(rows: list[Row]) -> None:
@@ -211,6 +198,18 @@ def _show_shares(rows: list[Row]) -> None:
             f"{row.case:34s} {1 / row.seconds:8.1f} updates/s, "
             f"{row.ratio:.0%} of the matrix-product rate"
         )
+
+
+def _check_at_least_1(command: Any, *names: str) -> None:
+    for name in names:
+        if getattr(command, name) < 1:
+            raise UserError(f"`{name}` must be at least 1, got {getattr(command, name)}.")
+
+
+def _check_numbers(command: Any, name: str) -> None:
+    numbers = getattr(command, name)
+    if not numbers or min(numbers) < 1:
+        raise UserError(f"`{name}` must be numbers from 1 on, got {numbers}.")
 
 
 def _check_folder(path: Path | None) -> None:
@@ -245,11 +244,8 @@ class Dynamics:
         from toolkit.bench.dynamics import Speed, measure, rows
         from toolkit.bench.timing import report
 
-        for name in ("repetitions", "batch"):
-            if getattr(self, name) < 1:
-                raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
-        if not self.lengths or min(self.lengths) < 1:
-            raise UserError(f"`lengths` must be numbers from 1 on, got {self.lengths}.")
+        _check_at_least_1(self, "repetitions", "batch")
+        _check_numbers(self, "lengths")
         _check_folder(self.json)
 
         def show(speeds: list[Speed]) -> None:

@@ -12,7 +12,7 @@ import tyro
 
 from toolkit.commands.evaluate import finisher, measurer
 from toolkit.errors import UserError
-from toolkit.registry import MODELS, find_model
+from toolkit.registry import find_model, name_of
 from toolkit.training.config import CHUNK_UPDATES, DEFAULT_DATA, parse_seeds
 from toolkit.training.driver import CHECKPOINT_SECONDS, already_there, fit, start_or_continue
 from toolkit.training.experiment import Experiment, prepare
@@ -52,7 +52,7 @@ class Train(Generic[Learner]):
             raise UserError(
                 f"`checkpoint_seconds` must not be negative, got {self.checkpoint_seconds}."
             )
-        model = model_name(type(self.learner))
+        model = name_of(type(self.learner))
         settings: Any = {
             "seeds": parse_seeds(self.seeds), "chunk_updates": self.chunk_updates, "env": self.env,
         }  # fmt: skip
@@ -154,11 +154,6 @@ def train_command(model: str) -> Any:
 
         return TrainOnline[entry.load()]
     return Train[entry.load()]
-
-
-def model_name(learner: type[Any]) -> str:
-    """The registry's name of a learner class."""
-    return next(name for name, entry in MODELS.items() if entry.load() is learner)
 
 
 def default_folder(model: str, data: str) -> Path:

@@ -12,6 +12,7 @@ import tyro
 from toolkit.agents.interface import AbstractOnlineAgent
 from toolkit.commands.output import table
 from toolkit.evaluation.rollouts import NUM_EPISODES
+from toolkit.registry import name_of
 from toolkit.training.loop import TrainingDiverged
 from toolkit.training.online import OnlineState
 from toolkit.training.online_config import EVALUATE_EVERY
@@ -52,9 +53,7 @@ class TrainOnline(Generic[Agent]):
 
     def run(self) -> int:
         """0 when trained and scored, 1 if the numbers stopped being finite, 130 on Ctrl-C."""
-        from toolkit.commands.train import model_name
-
-        model = model_name(type(self.agent))
+        model = name_of(type(self.agent))
         out = self.out or Path("runs") / f"{model}-{self.env.replace('/', '-')}"
         run, state, envs = start_or_continue_online(
             out, model, self.agent, self.env, seed=self.seed, evaluate_every=self.evaluate_every,

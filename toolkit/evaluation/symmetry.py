@@ -7,12 +7,10 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float
 
-from toolkit.agents.augmentation import AbstractAugmentation, Accepted, StateNoise
+from toolkit.agents.augmentation import AbstractAugmentation, CommonNoise, StateNoise
 from toolkit.agents.symmetry import SymmetryShift
 from toolkit.data.normaliser import Normaliser
 from toolkit.data.samplers import Transitions
@@ -20,7 +18,7 @@ from toolkit.envs.robots import Robot
 from toolkit.evaluation.augmented import augmented, distances, true_next_obs
 from toolkit.evaluation.intervals import bootstrap_interval
 from toolkit.symmetry import AbstractKoopmanCore
-from toolkit.types import Key
+from toolkit.types import Key, Scalar
 
 
 @dataclass(frozen=True)
@@ -82,22 +80,8 @@ def model_error(model: AbstractKoopmanCore, batch: Transitions) -> float:
     return float(distances(_predicted(model, batch), batch.next_obs).mean())
 
 
-class CommonNoise(AbstractAugmentation):
-    """s + ε and s′ + ε with the same ε: the whole transition is moved, its change is kept."""
-
-    scale: float = eqx.field(static=True)
-
-    def __call__(self, batch: Transitions, *, key: Key) -> tuple[Transitions, Accepted]:
-        epsilon = self.scale * jr.normal(key, batch.obs.shape)
-        moved = Transitions(
-            batch.obs + epsilon, batch.action, batch.reward, batch.next_obs + epsilon,
-            batch.terminal,
-        )  # fmt: skip
-        return moved, jnp.ones(len(batch.reward), bool)
-
-
 def augmentations(
-    bilinear: AbstractKoopmanCore, core: AbstractKoopmanCore, size: float
+    bilinear: AbstractKoopmanCore, core: AbstractKoopmanCore, size: float | Scalar
 ) -> dict[str, tuple[AbstractAugmentation, AbstractKoopmanCore | None]]:
     """Every augmentation that is compared, by name, at a size, and the model at work in it."""
     found: dict[str, tuple[AbstractAugmentation, AbstractKoopmanCore | None]] = {

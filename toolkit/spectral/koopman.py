@@ -112,11 +112,7 @@ class KoopmanDynamics(AbstractDynamics):
         return to_real(jnp.concatenate(states))
 
     def _gain(self) -> Complex[Array, " modes"]:
-        gain = self.spectrum.input_gain
-        if not self.unit_gain:
-            return gain
-        size = jnp.mean(jnp.abs(gain))
-        return lax.complex(gain.real / size, gain.imag / size)
+        return self.spectrum.unit_gain if self.unit_gain else self.spectrum.input_gain
 
 
 class _Collector:

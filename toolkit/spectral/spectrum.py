@@ -110,6 +110,13 @@ class Spectrum(eqx.Module):
         step = self.step
         return lax.complex(step, jnp.zeros_like(step)) * phi1(self._exponent())
 
+    @property
+    def unit_gain(self) -> Complex[Array, " modes"]:
+        """`input_gain` over its mean size, so that a small Δt does not make a model deaf."""
+        gain = self.input_gain
+        size = jnp.mean(jnp.abs(gain))
+        return lax.complex(gain.real / size, gain.imag / size)
+
     def powers(self, steps: Int[Array, " steps"]) -> Complex[Array, "steps modes"]:
         """λ̄^k for each k, as exp(k·Δt·λ)."""
         exponent, k = self._exponent(), steps.astype(jnp.float32)[:, None]

@@ -45,33 +45,14 @@ CANDIDATES = {
         Candidate("tsrl, simsiam", "tsrl", _NO_DYNAMICS),
     )
 }
-#: What a candidate builds on, where it is not the TDM as the paper has it.
-REPRESENTATIONS: dict[str, tuple[str, dict[str, Any]]] = (
-    {
-        "mopo": ("dynamics-ensemble", {}),
-        "cql, spectral": ("spectral-core", {}),
-        "td3-bc, spectral": ("spectral-core", {}),
-        "spectral tsrl": ("spectral-core", {}),
-    }
-    | {
-        name: ("koopman-forward", {})
-        for name in (
-            "kfc",
-            "kfc++",
-            "cql, polynomial",
-            "cql, random",
-            "td3-bc, polynomial",
-            "td3-bc, random",
-        )
-    }
-    | {
-        "tsrl, tdm-no-ode": ("tdm-no-ode", {}),
-        "tsrl, forward-autoencoder": ("forward-autoencoder", {}),
-        "tsrl, autoencoder": ("autoencoder", {}),
-        "tsrl, simsiam": ("simsiam", {}),
-        "tsrl, published tdm": ("tdm", {"variant": "published"}),
-    }
-)
+#: What a candidate builds on, where it is not what its agent trains first.
+REPRESENTATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "tsrl, tdm-no-ode": ("tdm-no-ode", {}),
+    "tsrl, forward-autoencoder": ("forward-autoencoder", {}),
+    "tsrl, autoencoder": ("autoencoder", {}),
+    "tsrl, simsiam": ("simsiam", {}),
+    "tsrl, published tdm": ("tdm", {"variant": "published"}),
+}
 
 #: Mean normalised scores of arXiv:2306.04220 Table 1, on its own samples of about 10k rows.
 _PAPER_AGENTS = ("bc", "td3-bc", "mopo", "cql", "iql", "tsrl")
@@ -216,12 +197,12 @@ def train_and_score(
     """A row for every seed of one agent on one dataset, its representation trained first."""
     from toolkit.data import load
     from toolkit.evaluation.agent_scores import score_agent
-    from toolkit.registry import find_model
     from toolkit.training.run import provenance
 
     dataset, options, beneath = load(where), dict(candidate.options), None
-    if hasattr(find_model(candidate.model).load(), "representation"):
-        model, settings = REPRESENTATIONS.get(candidate.name, ("tdm", {}))
+    representation = builds_on(candidate)
+    if representation:
+        model, settings = representation
         settings = settings | {"num_updates": effort.representation_updates}
         name = "-".join([model, *map(str, settings.values())])
         beneath = trained(model, settings, where, dataset, seeds, runs, name)
@@ -260,6 +241,18 @@ def train_and_score(
         }
         for at, seed in enumerate(seeds)
     ]  # fmt: skip
+
+
+def builds_on(candidate: Candidate) -> tuple[str, dict[str, Any]] | None:
+    """The representation beneath a candidate and its hyperparameters; None if there is none."""
+    from toolkit.registry import find_model, name_of
+
+    agent = find_model(candidate.model).load()(**candidate.options)
+    if not hasattr(agent, "representation"):
+        return None
+    if candidate.name in REPRESENTATIONS:
+        return REPRESENTATIONS[candidate.name]
+    return name_of(type(agent.foundation())), {}
 
 
 def trained(

@@ -75,6 +75,7 @@ def measured(
     where: str, seed: int, updates: int, transitions: int, sizes: Sequence[float], runs: Path
 ) -> list[Row]:
     """A row for every augmentation and size on one dataset."""
+    import jax
     import jax.numpy as jnp
     import jax.random as jr
 
@@ -100,7 +101,7 @@ def measured(
     rows = np.random.default_rng(seed).permutation(rows)
     batch = transitions_at(normalised(dataset, normaliser), jnp.asarray(rows, jnp.int32))
     usable = np.flatnonzero(whole_states(robot, normaliser, batch))[:transitions]
-    batch = type(batch)(*(leaf[usable] for leaf in vars(batch).values()))
+    batch = jax.tree.map(lambda column: column[usable], batch)
     common = {
         "dataset": described(run, where),
         "num_transitions": len(usable),

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from toolkit.nn import MLP
 from toolkit.product import row_product
-from toolkit.symmetry.generators import GENERATORS, eigenvectors
+from toolkit.symmetry.generators import GENERATORS
 from toolkit.symmetry.interface import AbstractKoopmanCore, Latent
 from toolkit.types import Action, Key, Obs
 
@@ -99,13 +99,3 @@ def forward_loss(
 def reconstruction_loss(model: AbstractKoopmanCore, obs: Obs) -> Float[Array, ""]:
     """ℓ(D(E(s)), s) with ℓ the mean smooth L1 loss (arXiv:2111.01365 §3, as published)."""
     return jnp.mean(smooth_l1(model.decode(model.encode(obs)) - obs))
-
-
-def condition_number(operator: Float[Array, "latent latent"]) -> Float[Array, ""]:
-    """κ(U) of the eigenvectors of K in the Frobenius norm, at least 1; infinite if K is defective.
-
-    A normal K has 1. What the eigenspace generator loses of its digits grows with it.
-    """
-    vectors, inverse = eigenvectors(operator)
-    product = jnp.linalg.norm(vectors) * jnp.linalg.norm(inverse) / len(operator)
-    return jnp.where(jnp.isfinite(product), product, jnp.inf)

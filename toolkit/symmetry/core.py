@@ -7,7 +7,6 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jax import lax
 from jaxtyping import Array, Complex, Float
 
 from toolkit.nn import MLP
@@ -64,10 +63,7 @@ class SpectralCore(AbstractKoopmanCore):
 
     def control(self, action: Action) -> Latent:
         """c(a): what an action, held for one step, adds to the latent state."""
-        gain = self.spectrum.input_gain
-        size = jnp.mean(jnp.abs(gain))
-        gain = lax.complex(gain.real / size, gain.imag / size)
-        return to_real(gain * to_complex(self.action_encoder(action)))
+        return to_real(self.spectrum.unit_gain * to_complex(self.action_encoder(action)))
 
     def step(self, latent: Latent, action: Action) -> Latent:
         return self.carried(latent) + self.control(action)

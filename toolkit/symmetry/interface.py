@@ -41,7 +41,8 @@ class AbstractKoopmanCore(eqx.Module):
         """How a random symmetry of unit size moves a latent state and the one after it.
 
         To first order and up to the model's own error, (z + εu, a, z′ + εu′) is a transition if
-        (z, a, z′) is one. A unit size moves z by about its own length, root mean square.
+        (z, a, z′) is one. A unit size moves z by about its own length, root mean square, unless
+        the generator says otherwise.
         """
 
     def decode(self, latent: Latent) -> Obs:

@@ -15,12 +15,11 @@ from toolkit.data.samplers import Transitions
 from toolkit.nn import mean_square
 from toolkit.symmetry.bilinear import (
     KoopmanForward,
-    condition_number,
     forward_loss,
     reconstruction_loss,
 )
 from toolkit.symmetry.core import SpectralCore
-from toolkit.symmetry.generators import LARGEST_CONDITION
+from toolkit.symmetry.generators import LARGEST_CONDITION, condition_number, eigenvectors
 from toolkit.symmetry.interface import AbstractKoopmanCore
 from toolkit.training.learner import Metrics
 from toolkit.tsymmetry.autoencoders import Part
@@ -97,7 +96,8 @@ class KoopmanForwardLearner(HeldOutLearner):
         """The loss's terms, `how_well`, and `defective_share`: of how many recorded actions the
         operator has no eigenvectors that could be inverted.
         """
-        conditions = jax.vmap(lambda a: condition_number(model.operator.matrix(a)))(rows.action)
+        operators = jax.vmap(model.operator.matrix)(rows.action)
+        conditions = jax.vmap(lambda k: condition_number(*eigenvectors(k)))(operators)
         defective = jnp.mean((conditions >= LARGEST_CONDITION).astype(jnp.float32))
         return super().measured(model, rows) | how_well(model, rows) | {
             "defective_share": defective,

@@ -101,12 +101,7 @@ def film_policies(
         -(-(len(p.qpos) - 1) // every) if over[name] and len(p.qpos) - 1 <= at[-1] else None
         for name, p in zip(states, poses, strict=True)
     ]
-    draw, note = _draw_sticks if sticks else _render, ""
-    try:
-        frames = draw(robot, shown, size)
-    except UserError as reason:
-        note = f"Drawn as plain limbs, since nothing renders here: {reason}"
-        frames = _draw_sticks(robot, shown, size)
+    frames, note = draw_robots(robot, shown, size, sticks=sticks)
     travelled = np.stack([qpos[:, 0] for qpos in shown])
     return Lineup(tuple(states), np.stack(frames), travelled, ends, every * step, note)
 
@@ -170,13 +165,8 @@ def film_states(
     true = poses_of(robot, true_obs, dt=dt, name="true_obs")
     predicted = poses_of(robot, predicted_obs, dt=dt, name="predicted_obs")
     divergence = divergence_of(true, predicted, threshold)
-    qpos, note = (true.qpos, predicted.qpos), ""
-    draw = _draw_sticks if sticks else _render
-    try:
-        frames = draw(robot, qpos, size)
-    except UserError as reason:
-        note = f"Drawn as plain limbs, since nothing renders here: {reason}"
-        frames = _draw_sticks(robot, qpos, size)
+    qpos = true.qpos, predicted.qpos
+    frames, note = draw_robots(robot, qpos, size, sticks=sticks)
     travelled = np.stack([states[:, 0] for states in qpos])
     return Film(frames[0], frames[1], divergence, tuple(labels), travelled, note)
 
@@ -215,15 +205,24 @@ def _predict(
     return trained.predict(obs, actions).obs
 
 
-_Paths = Sequence[np.ndarray]
+def draw_robots(
+    robot: Robot, paths: Sequence[np.ndarray], size: tuple[int, int], *, sticks: bool = False
+) -> tuple[list[np.ndarray], str]:
+    """Pictures `(time, height, width, 3)` of each sequence of joint states, and how they were made.
 
+    They are rendered by MuJoCo. With `sticks`, and where nothing renders, they are plain limbs;
+    the note then says why, and is empty otherwise.
 
-def _render(robot: Robot, qpos: _Paths, size: tuple[int, int]) -> list[np.ndarray]:
+    Raises:
+        UserError: the size is not positive, or MuJoCo, Gymnasium or Pillow is not installed.
+    """
     from toolkit.envs import Renderer
 
-    with Renderer(robot, size=size) as renderer:
-        return [np.stack([renderer.frame(state) for state in states]) for states in qpos]
-
-
-def _draw_sticks(robot: Robot, qpos: _Paths, size: tuple[int, int]) -> list[np.ndarray]:
-    return [stick_frames(robot, states, size=size) for states in qpos]
+    note = ""
+    if not sticks:
+        try:
+            with Renderer(robot, size=size) as renderer:
+                return [np.stack([renderer.frame(state) for state in p]) for p in paths], note
+        except UserError as reason:
+            note = f"Drawn as plain limbs, since nothing renders here: {reason}"
+    return [stick_frames(robot, states, size=size) for states in paths], note
