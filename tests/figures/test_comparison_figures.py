@@ -161,7 +161,9 @@ def test_methods_keep_their_colour():
     assert fill("koopman") == "rgba(0, 114, 178, 0.15)"
     families = [("truth", "koopman", "gru", "transformer", "mlp", "bilinear"),
                 ("tsrl", "kfc", "cql", "bc", "td3-bc", "iql", "td3", "sac", "mopo",
-                 "tsrl, no-p")]  # fmt: skip
+                 "tsrl, no-p"),
+                ("spectral", "commutator", "eigenspace", "polynomial", "noise", "random",
+                 "spectral, random", "common noise")]  # fmt: skip
     for family in families:
         assert len({METHODS[name][0] for name in family}) == len(family)
 

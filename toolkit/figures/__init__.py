@@ -34,6 +34,12 @@ from toolkit.figures.reversal import (
 from toolkit.figures.rollout import error_by_horizon_figure, rollout_figure
 from toolkit.figures.spectrum import generator_figure, initialisation_figure, spectrum_figure
 from toolkit.figures.speed import speed_figure
+from toolkit.figures.symmetry import (
+    by_displacement_figure,
+    commutators_figure,
+    shifted_robots_figure,
+    two_ways_figure,
+)
 from toolkit.figures.theme import TEMPLATE, themed
 from toolkit.figures.training import training_figure
 from toolkit.figures.violation import (
@@ -50,8 +56,10 @@ __all__ = [
     "ablation_figure",
     "aggregates_figure",
     "aliasing_figure",
+    "by_displacement_figure",
     "by_distance_figure",
     "by_noise_figure",
+    "commutators_figure",
     "coverage_figure",
     "dataset_figure",
     "eigenplane_figure",
@@ -81,6 +89,7 @@ __all__ = [
     "reversal_figure",
     "rollout_figure",
     "score_curves_figure",
+    "shifted_robots_figure",
     "size_figure",
     "spectrum_figure",
     "speed_figure",
@@ -89,6 +98,7 @@ __all__ = [
     "themed",
     "training_figure",
     "trust_figure",
+    "two_ways_figure",
     "violation_map_figure",
     "zero_order_hold_figure",
 ]

@@ -23,8 +23,9 @@ UNSTABLE = "#d55e00"
 #: because it does not show on white.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#6b7280")
 
-#: Colour and dash of each name that figures compare. Within a family (models, agents, floors) no
-#: two share a colour, and dashes repeat the distinction for black-and-white print.
+#: Colour and dash of each name that figures compare. Within a family (models, agents, floors,
+#: augmentations) no two share a colour, and dashes repeat the distinction for black-and-white
+#: print.
 METHODS: dict[str, tuple[str, str]] = {
     "truth": (INK, "solid"),
     "koopman": (PALETTE[0], "solid"),
@@ -46,6 +47,14 @@ METHODS: dict[str, tuple[str, str]] = {
     "sac": (PALETTE[6], "dashdot"),
     "mopo": ("#882255", "longdashdot"),
     "tsrl, no-p": ("#332288", "longdash"),
+    "spectral": (PALETTE[0], "solid"),
+    "commutator": (PALETTE[1], "dash"),
+    "eigenspace": (PALETTE[2], "dashdot"),
+    "polynomial": (PALETTE[4], "longdash"),
+    "noise": (PALETTE[3], "dot"),
+    "random": (PALETTE[7], "dot"),
+    "spectral, random": (PALETTE[5], "dot"),
+    "common noise": (PALETTE[6], "solid"),
 }
 
 _AXIS = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,12 +28,7 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         UserError: the file holds something else, or numbers of a `fast` study, which mean nothing.
     """
-    from toolkit.studies.comparison import Table
-
-    content = Table.read(path)
-    if content["settings"].get("fast"):
-        raise UserError(f"{path} was made with `--fast`, so its numbers mean nothing.")
-    return longest(content["rows"])
+    return longest(_content(path)["rows"])
 
 
 def agents_of(rows: Sequence[Row]) -> list[str]:
@@ -129,6 +125,30 @@ def by_size(rows: Sequence[Row]) -> dict[str, dict[int, list[float]]]:
     return found
 
 
+def verdict_panels(
+    path: Path, names: Sequence[str]
+) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """Of each dataset and augmentation in a table of the symmetry study, what to draw.
+
+    By how far states were moved, in standard deviations, the error over that of moving the next
+    state along, `(sizes,)` each.
+
+    Raises:
+        UserError: the file holds something else, or numbers of a `fast` study, which mean nothing.
+    """
+    panels: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
+    for label, rows in _by(_content(path)["rows"], lambda row: row["dataset"]["label"]).items():
+        found = _by(rows, lambda row: row["augmentation"])
+        panels[label] = {
+            name: (
+                np.array([row["displacement"] for row in found[name]]),
+                np.array([row["error"] / row["translated_error"] for row in found[name]]),
+            )
+            for name in names
+        }
+    return panels
+
+
 def passport(rows: Sequence[Row]) -> str:
     """What one must know of a table's scores to compare them, in three sentences.
 
@@ -148,6 +168,22 @@ def passport(rows: Sequence[Row]) -> str:
         f"Made with JAX {values(lambda r: r['versions']['jax'])} on "
         f"{values(lambda r: r['device'])}, commit {values(lambda r: str(r['commit'])[:7])}."
     )
+
+
+def _content(path: Path) -> dict[str, Any]:
+    from toolkit.studies.comparison import Table
+
+    content = Table.read(path)
+    if content["settings"].get("fast"):
+        raise UserError(f"{path} was made with `--fast`, so its numbers mean nothing.")
+    return content
+
+
+def _by(rows: Sequence[Row], key: Callable[[Row], str]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return found
 
 
 def _count(number: int, noun: str) -> str:

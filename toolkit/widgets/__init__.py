@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from toolkit.widgets.gradients import explore_gradients
     from toolkit.widgets.lineup import LineupPlayer
     from toolkit.widgets.offline import explore_aggregates, explore_profiles, explore_sizes
+    from toolkit.widgets.symmetry import explore_shifts
     from toolkit.widgets.violation import TrainedCase, explore_violation
     from toolkit.widgets.watch import (
         compare_frames,
@@ -34,6 +35,7 @@ _HOMES = {
     "gradients": ("explore_gradients",),
     "lineup": ("LineupPlayer",),
     "offline": ("explore_aggregates", "explore_profiles", "explore_sizes"),
+    "symmetry": ("explore_shifts",),
     "violation": ("TrainedCase", "explore_violation"),
     "watch": (
         "compare_frames",
@@ -60,6 +62,7 @@ __all__ = [
     "explore_filter",
     "explore_gradients",
     "explore_profiles",
+    "explore_shifts",
     "explore_sizes",
     "explore_violation",
     "film_policies",
