@@ -45,7 +45,8 @@ def value_of(head, x):
 def dynamics_of(kind, key):
     if kind == "told":
         return TOLDDynamics(LATENT, ACTION, HIDDEN, key=key)
-    return KoopmanLatentDynamics(LATENT // 2, ACTION, HIDDEN, key=key)
+    turning = kind == "koopman, actions turn"
+    return KoopmanLatentDynamics(LATENT // 2, ACTION, HIDDEN, action_spectrum=turning, key=key)
 
 
 def stirred(tree, key, size=0.1):
@@ -68,7 +69,7 @@ def model_of(kind, key):
     return stirred(model, keys[2])
 
 
-@pytest.fixture(params=["told", "koopman"])
+@pytest.fixture(params=["told", "koopman", "koopman, actions turn"])
 def kind(request):
     return request.param
 
@@ -92,6 +93,10 @@ def test_known_actions_at_once_are_known_actions_one_by_one(kind):
             gain = np.asarray(dynamics.spectrum.step) * np.expm1(exponent) / exponent
             control = forward(dynamics.action_encoder, actions[time])
             z = z[:, :half] + 1j * z[:, half:]
+            if kind != "koopman":
+                change = forward(dynamics.action_spectrum, actions[time])
+                decay = np.minimum(exponent.real + change[:, :half], 0.0)
+                exponent = decay + 1j * (exponent.imag + change[:, half:])
             z = np.exp(exponent) * z + gain / np.abs(gain).mean() * (
                 control[:, :half] + 1j * control[:, half:]
             )
@@ -106,13 +111,24 @@ def test_known_actions_at_once_are_known_actions_one_by_one(kind):
 def test_koopman_dynamics_make_no_product_for_each_step():
     """Every product is over all steps at once; TOLD's are made once per step."""
     counts = {}
-    for name in ("told", "koopman"):
+    for name in ("told", "koopman", "koopman, actions turn"):
         dynamics = dynamics_of(name, jr.key(0))
         jaxpr = eqx.filter_make_jaxpr(dynamics.rollout)(
             jnp.zeros((BATCH, LATENT)), jnp.zeros((20, BATCH, ACTION))
         )[0]
         counts[name] = {rows: times for (rows, _, _), times in products_of(jaxpr).items()}
     assert set(counts["koopman"]) == {20 * BATCH} and set(counts["told"]) == {BATCH}
+    assert set(counts["koopman, actions turn"]) == {20 * BATCH}
+
+
+def test_no_action_makes_a_mode_grow_and_none_does_the_same_everywhere():
+    dynamics = stirred(dynamics_of("koopman, actions turn", jr.key(0)), jr.key(1), size=2.0)
+    actions = jnp.tanh(3 * jr.normal(jr.key(2), (200, ACTION)))
+    sizes = jnp.abs(jax.vmap(dynamics.multipliers)(actions))
+    assert float(sizes.max()) <= 1.0 + 1e-6 and float(sizes.min()) < 0.9
+    here, there = jnp.zeros(LATENT), jnp.ones(LATENT)
+    change = [dynamics.step(z, actions[0]) - dynamics.step(z, actions[1]) for z in (here, there)]
+    assert np.abs(change[0] - change[1]).max() > 0.1
 
 
 def test_reward_and_values_are_these_networks(kind):

@@ -33,6 +33,15 @@ def title(cell: Any) -> str:
     return cell.locator(".js-plotly-plot").evaluate(TITLE)
 
 
+def wait_for_title(page: Any, cell: Any, words: str) -> None:
+    page.wait_for_function(
+        "([cell, words]) => cell.querySelector('.js-plotly-plot')._fullLayout.title.text"
+        ".startsWith(words)",
+        arg=[cell.element_handle(), words],
+    )
+    settle(page)
+
+
 def test_symmetries_of_dynamics(patient: Any, lab: SimpleNamespace, tmp_path: Path):
     page = patient
     open_notebook(page, lab, "08_symmetries_of_dynamics.ipynb")
@@ -47,25 +56,16 @@ def test_symmetries_of_dynamics(patient: Any, lab: SimpleNamespace, tmp_path: Pa
     settle(page)
     assert "apart after 2 s" in title(cell)
     cell.locator("select").nth(0).select_option(label="oscillator")
-    page.wait_for_function(
-        "cell => cell.querySelector('.js-plotly-plot')._fullLayout.title.text"
-        ".startsWith('oscillator')",
-        arg=cell.element_handle(),
-    )
-    settle(page)
+    wait_for_title(page, cell, "oscillator")
     assert "nowhere apart" in title(cell)
 
     simulated = importlib.util.find_spec("mujoco") is not None
     if simulated:
         cell = explorer(page, ROBOTS)
         cell.locator("select").first.select_option(label="noise")
+        wait_for_title(page, cell, "noise, size 0.1")
         cell.get_by_role("slider").first.press("End")  # the size
-        page.wait_for_function(
-            "cell => cell.querySelector('.js-plotly-plot')._fullLayout.title.text"
-            ".startsWith('noise, size 1:')",
-            arg=cell.element_handle(),
-        )
-        settle(page)
+        wait_for_title(page, cell, "noise, size 1:")
         assert cell.get_by_text("impossible:").count()
         guess_and_open(page, explorer(page, "which kind makes the most"), "eigenspace")
         guess_and_reveal(page, explorer(page, LOOKS["verdict"]), "noise")

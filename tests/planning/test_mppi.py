@@ -113,6 +113,25 @@ def test_the_best_known_sequence_is_found_and_the_proposals_compete():
     assert -2.0 < float(alone.value) < -0.05
 
 
+def test_the_iterations_show_what_was_fitted_to_what():
+    found = SMALL.iterate(Proposing(), jnp.zeros(1), SMALL.fresh_mean(1), key=jr.key(0))
+    assert found.candidates.shape == (3, HORIZON, 32 + 25, 1)
+    old = np.zeros((HORIZON, 1))
+    for at in range(3):
+        candidates, values = np.asarray(found.candidates[at]), np.asarray(found.values[at])
+        np.testing.assert_allclose(values, -np.abs(candidates[..., 0] - 0.3).sum(0), atol=1e-5)
+        best = np.sort(values)[::-1][:8]
+        np.testing.assert_allclose(values[found.elites[at]], best, atol=1e-6)
+        weights = np.exp(0.5 * (best - best[0])) / np.exp(0.5 * (best - best[0])).sum()
+        np.testing.assert_allclose(found.weights[at], weights, rtol=1e-4)
+        centre = np.einsum("e,hea->ha", weights, candidates[:, np.asarray(found.elites[at])])
+        old = 0.1 * old + 0.9 * centre
+        np.testing.assert_allclose(found.mean[at], old, atol=1e-4)
+    assert float(found.std.min()) == pytest.approx(SMALL.min_std)
+    plan = SMALL.plan(Proposing(), jnp.zeros(1), SMALL.fresh_mean(1), key=jr.key(0))
+    np.testing.assert_array_equal(plan.mean, found.mean[-1])
+
+
 def test_a_short_length_leaves_the_rest_of_the_plan_at_zero():
     plan = SMALL.plan(Sum(), jnp.zeros(1), jnp.ones((6, 1)), key=jr.key(0), length=jnp.asarray(2))
     assert np.abs(plan.mean[:2]).min() > 0

@@ -11,7 +11,16 @@ import pytest
 
 from toolkit.errors import UserError
 from toolkit.studies import results
-from toolkit.studies.results import block, blocks, by_size, committed, missing, passport, read_rows
+from toolkit.studies.results import (
+    block,
+    blocks,
+    by_size,
+    committed,
+    missing,
+    passport,
+    read_rows,
+    verdict_panels,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -113,3 +122,19 @@ def test_tables_are_found_in_the_source_tree_and_in_an_installed_package(tmp_pat
     assert committed("table.json") == tmp_path / "table.json"
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
     assert wheel["targets"]["wheel"]["force-include"] == {"results": "toolkit/results"}
+
+
+def test_verdicts_are_panels_of_datasets_and_curves_of_augmentations(tmp_path):
+    rows = [
+        {"dataset": {"label": label}, "augmentation": name, "displacement": size * place,
+         "error": size, "translated_error": 2.0}
+        for place, label in enumerate("HW", start=1)
+        for size in (0.1, 0.2) for name in ("noise", "spectral")
+    ]  # fmt: skip
+    panels = verdict_panels(write(tmp_path, rows), ["spectral"])
+    assert list(panels) == ["H", "W"] and list(panels["W"]) == ["spectral"]
+    moved, ratio = panels["W"]["spectral"]
+    np.testing.assert_allclose(moved, [0.2, 0.4])
+    np.testing.assert_allclose(ratio, [0.05, 0.1])
+    with pytest.raises(UserError, match="its numbers mean nothing"):
+        verdict_panels(write(tmp_path, rows, fast=True), ["spectral"])

@@ -265,10 +265,13 @@ class KoopmanTDMPC(AbstractTDMPC):
     frequency_scale: float = 1.0
     """The spectrum's first frequencies as shares of the paper's, whose fastest mode turns by half a
     turn in a step."""
+    action_spectrum: bool = False
+    """Let actions turn and damp the modes too, so that they do not do the same in every state;
+    not in the paper."""
 
     def dynamics(self, action_dim: int, *, key: Key) -> tuple[AbstractLatentDynamics, int]:
         made = KoopmanLatentDynamics(
             self.latent, action_dim, self.action_hidden,
-            frequency_scale=self.frequency_scale, key=key,
+            frequency_scale=self.frequency_scale, action_spectrum=self.action_spectrum, key=key,
         )  # fmt: skip
         return made, 2 * self.latent

@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Complex, Float
 
 from toolkit.nn import MLP, Linear
 from toolkit.spectral.koopman import to_complex, to_real
-from toolkit.spectral.propagation import propagate
+from toolkit.spectral.propagation import propagate, propagate_varying
 from toolkit.spectral.spectrum import Spectrum
 from toolkit.types import Action, Key, Obs, Scalar
 
@@ -63,12 +63,18 @@ class KoopmanLatentDynamics(AbstractLatentDynamics):
     The gain b of zero-order hold is divided by its mean size, as in `KoopmanDynamics`; f_φ starts
     small, so that sums of many controls do not drown the state.
 
+    In the paper an action does the same in every state. With an `action_spectrum` it also turns
+    and damps the modes, z' = λ̄(a)·z + b·f_φ(a), so that what it does depends on where the state
+    is; the dynamics stay diagonal, and known actions still take one propagation. A mode never
+    grows: log|λ̄(a)| is cut off at 0.
+
     Shapes: latent `(2·modes,)`, real parts first.
-    Source: arXiv:2306.11941 Eq. 2, 6 and §4.2.1.
+    Source: arXiv:2306.11941 Eq. 2, 6 and §4.2.1; the action's spectrum is ours.
     """
 
     spectrum: Spectrum
     action_encoder: MLP
+    action_spectrum: MLP | None
 
     def __init__(
         self,
@@ -77,17 +83,28 @@ class KoopmanLatentDynamics(AbstractLatentDynamics):
         hidden: int,
         *,
         frequency_scale: float = 1.0,
+        action_spectrum: bool = False,
         key: Key,
     ):
         spectrum_key, encoder_key = jr.split(key)
         self.spectrum = Spectrum(modes, frequency_scale=frequency_scale, key=spectrum_key)
-        encoder = elu_net((action_dim, hidden, 2 * modes), key=encoder_key)
-        self.action_encoder = eqx.tree_at(
-            lambda net: net.layers[-1].weight, encoder, replace_fn=lambda w: 0.1 * w
-        )
+        sizes = (action_dim, hidden, 2 * modes)
+        self.action_encoder = small_output(elu_net(sizes, key=encoder_key))
+        self.action_spectrum = None
+        if action_spectrum:
+            self.action_spectrum = small_output(elu_net(sizes, key=jr.fold_in(key, 1)))
+
+    def multipliers(self, action: Action) -> Complex[Array, " modes"]:
+        """λ̄(a), the same for all actions without an `action_spectrum`."""
+        multipliers = self.spectrum.multipliers
+        if self.action_spectrum is None:
+            return multipliers
+        damping, turn = jnp.split(self.action_spectrum(action), 2)
+        decay = jnp.minimum(jnp.log(jnp.abs(multipliers)) + damping, 0.0)
+        return jnp.exp(lax.complex(decay, jnp.angle(multipliers) + turn))
 
     def step(self, latent: Latent, action: Action) -> Latent:
-        moved = self.spectrum.multipliers * to_complex(latent)
+        moved = self.multipliers(action) * to_complex(latent)
         return to_real(moved + self.spectrum.unit_gain * to_complex(self.action_encoder(action)))
 
     def rollout(
@@ -95,6 +112,9 @@ class KoopmanLatentDynamics(AbstractLatentDynamics):
     ) -> Float[Array, "time batch latent"]:
         controls = to_complex(jax.vmap(jax.vmap(self.action_encoder))(actions))
         controls = self.spectrum.unit_gain[None, None] * controls
+        if self.action_spectrum is not None:
+            multipliers = jax.vmap(jax.vmap(self.multipliers))(actions)
+            return to_real(propagate_varying(multipliers, to_complex(latent), controls))
         return to_real(propagate(self.spectrum.multipliers, to_complex(latent), controls))
 
 
@@ -202,6 +222,11 @@ def orthogonal(net: Net, *, key: Key) -> Net:
         restart(node, k) if is_linear(node) else node for node, k in zip(nodes, keys, strict=True)
     ]
     return jax.tree.unflatten(structure, started)
+
+
+def small_output(net: MLP) -> MLP:
+    """The network with a tenth of the weights of its last layer."""
+    return eqx.tree_at(lambda m: m.layers[-1].weight, net, replace_fn=lambda w: 0.1 * w)
 
 
 def zero_output(net: MLP) -> MLP:

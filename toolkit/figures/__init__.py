@@ -22,6 +22,7 @@ from toolkit.figures.offline import (
     size_figure,
     trust_figure,
 )
+from toolkit.figures.planning import by_horizon_figure, control_figure, plan_figure
 from toolkit.figures.profiles import profile_figure
 from toolkit.figures.qualities import log_prob_figure, qualities_figure, stages_figure
 from toolkit.figures.response import aliasing_figure, impulse_figure, zero_order_hold_figure
@@ -58,8 +59,10 @@ __all__ = [
     "aliasing_figure",
     "by_displacement_figure",
     "by_distance_figure",
+    "by_horizon_figure",
     "by_noise_figure",
     "commutators_figure",
+    "control_figure",
     "coverage_figure",
     "dataset_figure",
     "eigenplane_figure",
@@ -82,6 +85,7 @@ __all__ = [
     "monitor_figure",
     "nonnormal_figure",
     "pendulum_film_figure",
+    "plan_figure",
     "profile_figure",
     "qualities_figure",
     "reach_figure",

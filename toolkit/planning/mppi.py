@@ -33,6 +33,22 @@ class Plan(eqx.Module):
         return jnp.concatenate([self.mean[1:], jnp.zeros_like(self.mean[:1])])
 
 
+class Iteration(eqx.Module):
+    """What an iteration of a plan looked at, and what it made of it.
+
+    `candidates` are the sequences drawn and those proposed, `elites` the numbers of the best ones
+    among them, the best first; `mean` and `std` are what was fitted to them. Several iterations
+    have a leading axis.
+    """
+
+    candidates: Float[Array, "*iterations horizon candidates action"]
+    values: Float[Array, "*iterations candidates"]
+    elites: Int[Array, "*iterations elites"]
+    weights: Float[Array, "*iterations elites"]
+    mean: Float[Array, "*iterations horizon action"]
+    std: Float[Array, "*iterations horizon action"]
+
+
 class MPPI(eqx.Module):
     """Sample sequences around a mean, move it to the weighted elites, repeat.
 
@@ -109,9 +125,32 @@ class MPPI(eqx.Module):
         the floor of the spread (default: the planner's own). With `explore` noise of the final
         spread is added to the action.
         """
+        found = self.iterate(problem, start, mean, key=key, length=length, min_std=min_std)
+        *_, draw_key, noise_key = jr.split(key, 4)
+        last = jax.tree.map(lambda each: each[-1], found)
+        first_actions = last.candidates[0, last.elites]
+        drawn = first_actions[jr.categorical(draw_key, jnp.log(last.weights))]
+        action = drawn if self.executes == "elite" else last.mean[0]
+        if explore:
+            action = action + last.std[0] * jr.normal(noise_key, action.shape)
+        value = last.values[last.elites[0]]
+        return Plan(jnp.clip(action, -1.0, 1.0), last.mean, last.std, value)
+
+    @eqx.filter_jit
+    def iterate(
+        self,
+        problem: AbstractProblem,
+        start: Any,
+        mean: Mean,
+        *,
+        key: Key,
+        length: Int[Array, ""] | None = None,
+        min_std: Scalar | None = None,
+    ) -> Iteration:
+        """Every iteration of the plan that `plan` makes of the same arguments."""
         length = jnp.asarray(self.horizon if length is None else length, jnp.int32)
         floor = jnp.asarray(self.min_std if min_std is None else min_std, jnp.float32)
-        proposal_key, loop_key, draw_key, noise_key = jr.split(key, 4)
+        proposal_key, loop_key, *_ = jr.split(key, 4)
         proposed = problem.proposals(start, self.horizon, self.proposals, key=proposal_key)
         proposed_values = _finite(problem.values(start, proposed, length))
         counted = (jnp.arange(self.horizon) < length)[:, None]
@@ -120,24 +159,18 @@ class MPPI(eqx.Module):
             mean, std = carry
             noise = jr.normal(key, (self.horizon, self.samples, problem.action_dim))
             drawn = jnp.clip(mean[:, None] + std[:, None] * noise, -1.0, 1.0)
-            values = _finite(problem.values(start, drawn, length))
+            drawn_values = _finite(problem.values(start, drawn, length))
             candidates = jnp.concatenate([drawn, proposed], axis=1)
-            best, chosen = lax.top_k(jnp.concatenate([values, proposed_values]), self.elites)
-            elites = candidates[:, chosen]
+            values = jnp.concatenate([drawn_values, proposed_values])
+            best, chosen = lax.top_k(values, self.elites)
             weights = elite_weights(best, self.temperature)
-            centre, spread = weighted_moments(elites, weights)
+            centre, spread = weighted_moments(candidates[:, chosen], weights)
             mean = jnp.where(counted, self.momentum * mean + (1 - self.momentum) * centre, 0.0)
             std = jnp.clip(spread, floor, self.max_std)
-            return (mean, std), (elites[0], weights, best[0])
+            return (mean, std), Iteration(candidates, values, chosen, weights, mean, std)
 
         initial = (jnp.where(counted, mean, 0.0), jnp.full_like(mean, self.max_std))
-        (mean, std), last = lax.scan(improve, initial, jr.split(loop_key, self.iterations))
-        first_actions, weights, value = jax.tree.map(lambda each: each[-1], last)
-        drawn = first_actions[jr.categorical(draw_key, jnp.log(weights))]
-        action = drawn if self.executes == "elite" else mean[0]
-        if explore:
-            action = action + std[0] * jr.normal(noise_key, action.shape)
-        return Plan(jnp.clip(action, -1.0, 1.0), mean, std, value)
+        return lax.scan(improve, initial, jr.split(loop_key, self.iterations))[1]
 
 
 def elite_weights(values: Float[Array, " elites"], temperature: float) -> Float[Array, " elites"]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from toolkit.widgets.gradients import explore_gradients
     from toolkit.widgets.lineup import LineupPlayer
     from toolkit.widgets.offline import explore_aggregates, explore_profiles, explore_sizes
+    from toolkit.widgets.planning import explore_plan
     from toolkit.widgets.symmetry import explore_shifts
     from toolkit.widgets.violation import TrainedCase, explore_violation
     from toolkit.widgets.watch import (
@@ -35,6 +36,7 @@ _HOMES = {
     "gradients": ("explore_gradients",),
     "lineup": ("LineupPlayer",),
     "offline": ("explore_aggregates", "explore_profiles", "explore_sizes"),
+    "planning": ("explore_plan",),
     "symmetry": ("explore_shifts",),
     "violation": ("TrainedCase", "explore_violation"),
     "watch": (
@@ -61,6 +63,7 @@ __all__ = [
     "explore_aggregates",
     "explore_filter",
     "explore_gradients",
+    "explore_plan",
     "explore_profiles",
     "explore_shifts",
     "explore_sizes",
