@@ -157,12 +157,12 @@ def test_evaluate_refuses_what_agents_do_not_have(refused, cloned, symmetric):
 
 
 def test_a_recording(toolkit, cloned, tmp_path, monkeypatch):
-    from toolkit.envs import rendering
+    from toolkit.envs import canvas
     from toolkit.errors import UserError
 
     monkeypatch.setenv("MUJOCO_GL", os.environ.get("MUJOCO_GL", ""))
     try:
-        rendering.choose_backend()
+        canvas.choose_backend()
     except UserError as error:
         pytest.skip(str(error))
     copy = shutil.copytree(cloned, tmp_path / "copy")

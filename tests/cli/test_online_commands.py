@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.cli import main
-from toolkit.envs.rendering import can_render
+from toolkit.envs.canvas import can_render
 from toolkit.training.records import read_rows
 
 SMALL = [

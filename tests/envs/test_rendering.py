@@ -14,9 +14,9 @@ import pytest
 from toolkit.envs import (
     ROBOTS,
     Renderer,
+    canvas,
     film_strip,
     render_episode,
-    rendering,
     write_animation,
     write_film_strip,
 )
@@ -38,7 +38,7 @@ def _environment(monkeypatch):
 @pytest.fixture
 def renderer_works():
     try:
-        return rendering.choose_backend()
+        return canvas.choose_backend()
     except UserError as error:
         pytest.skip(str(error))
 
@@ -46,7 +46,7 @@ def renderer_works():
 @pytest.fixture
 def no_renderer(monkeypatch):
     tried = []
-    monkeypatch.setattr(rendering, "can_render", lambda backend: tried.append(backend))
+    monkeypatch.setattr(canvas, "can_render", lambda backend: tried.append(backend))
     return tried
 
 
@@ -175,8 +175,8 @@ def test_a_chosen_backend_is_the_only_one_tried(no_renderer, monkeypatch):
 def test_the_second_backend_is_taken_where_the_first_fails(monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("MUJOCO_GL", "on")
-    monkeypatch.setattr(rendering, "can_render", lambda backend: backend == "osmesa")
-    assert rendering.choose_backend() == "osmesa"
+    monkeypatch.setattr(canvas, "can_render", lambda backend: backend == "osmesa")
+    assert canvas.choose_backend() == "osmesa"
 
 
 @pytest.mark.parametrize(
@@ -184,12 +184,12 @@ def test_the_second_backend_is_taken_where_the_first_fails(monkeypatch):
     [("import os; os.abort()", False), ("raise SystemExit(1)", False), ("pass", True)],
 )
 def test_a_probe_that_crashes_is_a_no(monkeypatch, probe, works):
-    monkeypatch.setattr(rendering, "_PROBE", probe)
-    rendering.can_render.cache_clear()
-    assert rendering.can_render("egl") is works
-    monkeypatch.setattr(rendering, "_PROBE", "pass")
-    assert rendering.can_render("egl") is works  # asked once per process
-    rendering.can_render.cache_clear()
+    monkeypatch.setattr(canvas, "_PROBE", probe)
+    canvas.can_render.cache_clear()
+    assert canvas.can_render("egl") is works
+    monkeypatch.setattr(canvas, "_PROBE", "pass")
+    assert canvas.can_render("egl") is works  # asked once per process
+    canvas.can_render.cache_clear()
 
 
 @pytest.mark.parametrize(("total", "count", "shown"), [(9, 3, [0, 4, 8]), (2, 6, [0, 1])])

@@ -150,8 +150,9 @@ def test_where_nothing_renders_plain_limbs_are_drawn(monkeypatch: Any):
 
 def test_where_something_renders_it_does(monkeypatch: Any):
     rendering = pytest.importorskip("toolkit.envs.rendering")
+    canvas = pytest.importorskip("toolkit.envs.canvas")
     try:
-        monkeypatch.setenv("MUJOCO_GL", rendering.choose_backend())
+        monkeypatch.setenv("MUJOCO_GL", canvas.choose_backend())
     except UserError as error:
         pytest.skip(str(error))
     obs = walk(2)

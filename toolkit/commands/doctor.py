@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.commands.output import left_table
-from toolkit.envs.rendering import can_render
+from toolkit.envs.canvas import can_render
 
 _EXTRAS = {
     "gymnasium": ("gymnasium", "mujoco", "environments to score in"),

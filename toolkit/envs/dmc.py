@@ -15,6 +15,7 @@ import numpy as np
 
 from toolkit.envs.interface import AbstractEnvs, EnvSpec, Snapshot, Steps
 from toolkit.envs.requirements import import_mujoco
+from toolkit.envs.task_camera import TaskCamera
 from toolkit.errors import UserError
 
 PREFIX = "dmc/"
@@ -78,15 +79,16 @@ class DMCEnvs(AbstractEnvs):
     """Copies of one task, stepped one after another, each action held for some control steps.
 
     Rewards are summed over the control steps of an action. Observations are the task's own, side
-    by side. Copy i's episode j starts from a state that `seed`, i and j decide.
+    by side, or with an `image_size` the pictures of its first camera. Copy i's episode j starts
+    from a state that `seed`, i and j decide.
     """
 
-    def __init__(self, env_id: str, num_envs: int, *, seed: int = 0):
+    def __init__(self, env_id: str, num_envs: int, *, seed: int = 0, image_size: int | None = None):
         """Make and reset the copies.
 
         Raises:
-            UserError: there is no such task, its episodes have no end, or the action repeat does
-                not divide their length.
+            UserError: there is no such task, its episodes have no end, the action repeat does not
+                divide their length, or pictures are wanted where nothing can draw.
         """
         if num_envs < 1:
             raise UserError(f"`num_envs` must be at least 1, got {num_envs}.")
@@ -108,11 +110,15 @@ class DMCEnvs(AbstractEnvs):
             )
         actions = first.action_spec()
         self._low, self._high = np.asarray(actions.minimum), np.asarray(actions.maximum)
+        model = first.physics.model.ptr
+        self._camera = None
+        if image_size is not None:
+            self._camera = TaskCamera(f"{domain}-{task}", model, image_size)
         self.elapsed, self.episode = np.zeros(num_envs, np.int64), np.full(num_envs, -1, np.int64)
         start = [self._reset(copy) for copy in range(num_envs)]
         self.spec = EnvSpec(
             env_id, start[0].size, int(np.prod(actions.shape)), steps // self.repeat,
-            first.control_timestep() * self.repeat,
+            first.control_timestep() * self.repeat, image_size,
         )  # fmt: skip
         self.obs = np.stack(start)
 
@@ -125,7 +131,13 @@ class DMCEnvs(AbstractEnvs):
     def _begin(self, copy: int) -> np.ndarray:
         env, words = self._envs[copy], [self.seed, copy, int(self.episode[copy])]
         env.task.random.seed(np.random.SeedSequence(words).generate_state(4))
-        return _flat(env.reset().observation)
+        return self._seen(env, env.reset())
+
+    def _seen(self, env: Any, step: Any) -> np.ndarray:
+        """What an agent sees after a step of dm_control: a picture, or the numbers `(obs,)`."""
+        if self._camera is None:
+            return _flat(step.observation)
+        return self._camera.frame(env.physics.model.ptr, env.physics.data.ptr)
 
     def _advance(self, action: np.ndarray) -> Steps:
         obs, self.obs, n = self.obs, self.obs.copy(), self.num_envs
@@ -135,7 +147,7 @@ class DMCEnvs(AbstractEnvs):
         stretched = np.clip(middle + half * action.astype(float), self._low, self._high)
         for copy, env in enumerate(self._envs):
             last, reward[copy] = self._hold(env, stretched[copy])
-            next_obs[copy] = self.obs[copy] = _flat(last.observation)
+            next_obs[copy] = self.obs[copy] = self._seen(env, last)
             self.elapsed[copy] += 1
             if last.last():
                 terminal[copy] = last.discount == 0.0

@@ -14,18 +14,24 @@ Snapshot = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class EnvSpec:
-    """One environment in numbers. `dt` in seconds per step, where known."""
+    """One environment in numbers. `dt` in seconds per step, where known.
+
+    With an `image_size`, observations are square pictures of that height, and `obs_dim` counts
+    their numbers.
+    """
 
     env_id: str
     obs_dim: int
     action_dim: int
     max_episode_steps: int
     dt: float | None = None
+    image_size: int | None = None
 
 
 @dataclass(frozen=True)
 class Steps:
-    """One step of every environment. Shapes: `(envs, …)`; observations and rewards are float32.
+    """One step of every environment. Shapes: `(envs, …)`; observations and rewards are float32,
+    pictures `(envs, height, width, 3)` in uint8.
 
     `next_obs` is the true successor, also where the episode ended and a new one has begun.
     """
@@ -47,7 +53,7 @@ class AbstractEnvs(ABC):
     """Several copies of an environment on the host, stepped together and restarted by themselves.
 
     Actions lie in [−1, 1]; an implementation maps them to its own bounds. `obs` is what the next
-    action is chosen from, `(num_envs, obs_dim)` float32.
+    action is chosen from, `(num_envs, obs_dim)` float32 or pictures.
     """
 
     spec: EnvSpec

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
-import functools
-import importlib
 import math
-import os
-import subprocess
-import sys
-import weakref
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
+from toolkit.envs.canvas import Canvas
 from toolkit.envs.requirements import import_mujoco
 from toolkit.envs.robots import Robot
 from toolkit.errors import UserError
@@ -24,64 +17,14 @@ BACKGROUND = (243, 246, 250)
 TILES = (222, 228, 235), (203, 212, 222)
 TILE = 0.5  # m
 _NEAR, _FAR = (0, 114, 178), (213, 94, 0)  # legs on two sides, told apart by every colour vision
-_PROBE = """
-import importlib, sys, mujoco
-window = importlib.import_module("mujoco." + sys.argv[1]).GLContext(64, 64)
-window.make_current()
-model = mujoco.MjModel.from_xml_string("<mujoco/>")
-mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100).free()
-window.free()
-"""
-_REMEDY = (
-    "install Debian's libegl1 libgl1 libgles2 libegl-mesa0 (MUJOCO_GL=egl) or "
-    "libosmesa6 (MUJOCO_GL=osmesa)"
-)
-
-
-@functools.cache
-def can_render(backend: str) -> bool:
-    """Whether this backend of MuJoCo draws here, tried once in a process that may crash."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", _PROBE, backend], env=os.environ | {"MUJOCO_GL": backend},
-            capture_output=True, timeout=60, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
-
-
-def choose_backend() -> str:
-    """The module of MuJoCo that draws here: what `MUJOCO_GL` says, else the first that works.
-
-    Raises:
-        UserError: none works.
-    """
-    said = os.environ.get("MUJOCO_GL", "").lower().strip()
-    said = "" if said in ("enable", "enabled", "on", "true", "1") else said
-    if not said:
-        by_system = {"linux": ("egl", "osmesa"), "darwin": ("cgl", "glfw")}
-        candidates = by_system.get(sys.platform, ("glfw",))
-    else:
-        candidates = ({"glx": "glfw", "wgl": "glfw"}.get(said, said),)
-    for backend in candidates:
-        if can_render(backend):
-            return backend
-    tried = (
-        f"with MUJOCO_GL={said}; unset it or" if said else f"(tried {' and '.join(candidates)});"
-    )
-    raise UserError(f"MuJoCo cannot draw here {tried} {_REMEDY}.")
 
 
 class Renderer:
     """Draws one robot from the side, the camera beside its torso. A context manager.
 
     The floor's tiles are 0.5 m wide. The camera moves forward with the torso and not up and down,
-    so that hops show. `mujoco.Renderer` has the backend that was chosen when `mujoco` was first
-    imported; this one opens its own, so it works in a process that imported MuJoCo long before.
+    so that hops show.
     """
-
-    _opened: ExitStack | None = None
 
     def __init__(self, robot: Robot, *, size: tuple[int, int] = (240, 320)):
         """Open an off-screen picture of `size` (height, width) pixels.
@@ -93,28 +36,13 @@ class Renderer:
         if min(size) < 1 or max(size) > 4096:
             raise UserError(f"`size` must be (height, width) from 1 to 4096 pixels, got {size}.")
         mujoco, self.robot = import_mujoco(), robot
-        backend = choose_backend()
-        os.environ["MUJOCO_GL"] = backend  # MuJoCo's C library reads it when it loads OpenGL
-        self._model = _restyled(robot.model(), height, width)
+        self._model = _restyled(robot.model())
         self._data = mujoco.MjData(self._model)
         self._scene = mujoco.MjvScene(self._model, maxgeom=200)
         self._scene.flags[mujoco.mjtRndFlag.mjRND_HAZE] = 1
         self._option = mujoco.MjvOption()
         self._camera, self._start = _side_view(self._model, self._data, width / height)
-        self._pixels, self._area = (
-            np.empty((height, width, 3), np.uint8), mujoco.MjrRect(0, 0, width, height),
-        )  # fmt: skip
-        with ExitStack() as opened:
-            self._window = importlib.import_module(f"mujoco.{backend}").GLContext(width, height)
-            opened.callback(self._window.free)
-            self._window.make_current()
-            self._canvas = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100)
-            opened.callback(self._canvas.free)
-            mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._canvas)
-            self._opened = opened.pop_all()
-        _OPEN.add(self)
-        atexit.unregister(_close_all)  # so that it comes before EGL's own end, whoever began it
-        atexit.register(_close_all)
+        self._canvas = Canvas(self._model, height, width)
 
     def frame(self, qpos: np.ndarray, qvel: np.ndarray | None = None) -> np.ndarray:
         """The robot in a joint state, `(nq,)` and `(nv,)`: pixels `(height, width, 3)`, uint8.
@@ -123,20 +51,13 @@ class Renderer:
             UserError: the state has another shape or is not finite, or the renderer is closed.
         """
         mujoco, data = import_mujoco(), self._data
-        if self._opened is None:
+        if not self._canvas.is_open:
             raise UserError(f"The renderer of {self.robot.env_id} is closed; open a new one.")
         data.qpos[:] = self._checked("qpos", qpos, self._model.nq)
         data.qvel[:] = 0 if qvel is None else self._checked("qvel", qvel, self._model.nv)
         mujoco.mj_forward(self._model, data)
         self._camera.lookat[0] = self._start + data.qpos[0]
-        self._window.make_current()
-        mujoco.mjv_updateScene(
-            self._model, data, self._option, None, self._camera,
-            mujoco.mjtCatBit.mjCAT_ALL, self._scene,
-        )  # fmt: skip
-        mujoco.mjr_render(self._area, self._scene, self._canvas)
-        mujoco.mjr_readPixels(self._pixels, None, self._area, self._canvas)
-        return self._pixels[::-1].copy()  # OpenGL's rows start at the bottom
+        return self._canvas.draw(self._model, data, self._scene, self._option, self._camera)
 
     def _checked(self, name: str, values: np.ndarray, count: int) -> np.ndarray:
         values = np.asarray(values, float)
@@ -150,13 +71,7 @@ class Renderer:
 
     def close(self) -> None:
         """Give the picture's memory back; closing twice is fine."""
-        if self._opened is not None:
-            self._window.make_current()
-            self._opened.close()
-            self._opened = None
-
-    def __del__(self) -> None:
-        self.close()
+        self._canvas.close()
 
     def __enter__(self) -> Renderer:
         return self
@@ -165,18 +80,9 @@ class Renderer:
         self.close()
 
 
-_OPEN: weakref.WeakSet[Renderer] = weakref.WeakSet()
-
-
-def _close_all() -> None:
-    for renderer in list(_OPEN):
-        renderer.close()
-
-
-def _restyled(model, height: int, width: int):
+def _restyled(model):
     """Light background, a floor without end and without mirror, limbs in two colours."""
     mujoco = import_mujoco()
-    model.vis.global_.offheight, model.vis.global_.offwidth = height, width
     model.vis.quality.offsamples, model.vis.quality.shadowsize = 4, 1024  # twice as fast as 4096
     model.stat.extent = 3.0  # m; shadows are sharp within it
     model.vis.rgba.haze = [*(np.array(BACKGROUND) / 255), 1]
