@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Shaped
 
 from toolkit.agents.interface import AbstractPolicy, Memory
 from toolkit.data.normaliser import Normaliser
@@ -35,7 +35,7 @@ def initial_memories(policy: AbstractPolicy, copies: int) -> Any:
 
 @eqx.filter_jit
 def act(
-    policy: AbstractPolicy, obs: Float[Array, "envs obs"], memory: Any, key: Key
+    policy: AbstractPolicy, obs: Shaped[Array, "envs ..."], memory: Any, key: Key
 ) -> tuple[Float[Array, "envs action"], Any]:
     """Actions of all copies, and their memories after them."""
     keys = jr.split(key, len(obs))

@@ -29,6 +29,10 @@ class AbstractPolicy(eqx.Module):
         """What is carried through an episode, at its start. Most policies need nothing."""
         return None
 
+    def sees(self) -> int | None:
+        """Height of the square pictures that it is given; none where it is given numbers."""
+        return None
+
     @abstractmethod
     def __call__(self, obs: Obs, memory: Memory, *, key: Key) -> tuple[Action, Memory]:
         """The action for an observation, and the memory after it."""
@@ -38,7 +42,7 @@ class AbstractOnlineAgent(AbstractUpdater):
     """Hyperparameters in the object, everything learned in the state, experience in the replay.
 
     `state` is a pytree with an integer `update_count`; `replay` is whatever the agent samples its
-    batches from.
+    batches from: a pytree on the device, or an `AbstractHostReplay`.
     """
 
     num_envs: eqx.AbstractVar[int]
@@ -59,7 +63,18 @@ class AbstractOnlineAgent(AbstractUpdater):
 
     @abstractmethod
     def observe(self, replay: Any, steps: Transitions) -> Any:
-        """The replay with new experience: steps of every copy, oldest first, copies innermost."""
+        """The replay with new experience: steps of every copy, oldest first, copies innermost.
+
+        Replays on the host take over their experience by themselves.
+        """
+
+    def sees(self) -> int | None:
+        """Height of the square pictures that it learns from; none where it learns from numbers."""
+        return None
+
+    def remedy_for_memory(self) -> str:
+        """What to do when the device has too little memory for an update."""
+        return "reduce `batch_size`"
 
     def priorities(self, replay: Any) -> Any:
         """The part of the replay that each update changes; most agents have none."""

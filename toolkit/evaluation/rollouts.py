@@ -91,7 +91,7 @@ def first_episodes(
     """
     if num_episodes < 1:
         raise UserError(f"`num_episodes` must be at least 1, got {num_episodes}.")
-    envs = make_envs(env_id, num_episodes, seed=seed, threads=threads)
+    envs = make_envs(env_id, num_episodes, seed=seed, threads=threads, image_size=policy.sees())
     memory = initial_memories(policy, num_episodes)
     running, root, step = np.ones(num_episodes, bool), jr.key(seed), 0
     try:

@@ -63,7 +63,7 @@ def load_checkpoint(path: str | Path, template: Any) -> tuple[Any, dict[str, Any
         raise UserError(
             f"{path} does not fit this model: {_difference(header['leaves'], expected)}."
         )
-    arrays, static = eqx.partition(template, eqx.is_array)
+    arrays, static = eqx.partition(template, _is_stored)
     arrays = eqx.tree_deserialise_leaves(io.BytesIO(payload), arrays)
     return eqx.combine(arrays, static), header
 
@@ -111,8 +111,13 @@ def _read(path: Path) -> tuple[dict[str, Any], bytes]:
     return header, payload
 
 
+def _is_stored(leaf: Any) -> bool:
+    """Arrays of the device and of the host."""
+    return eqx.is_array(leaf) or isinstance(leaf, np.ndarray)
+
+
 def _arrays(state: Any) -> Any:
-    return eqx.filter(state, eqx.is_array)
+    return eqx.filter(state, _is_stored)
 
 
 def _leaves(state: Any) -> list[list[Any]]:

@@ -1,4 +1,4 @@
-"""The online loop: act for a while, update in one compiled call, take over the experience."""
+"""The online loop: act for a while, update, take over the experience."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jax import lax
 from jaxtyping import Array, Float, Int
 
 from toolkit.agents.acting import act, initial_memories, restart_memories
 from toolkit.agents.interface import AbstractOnlineAgent
-from toolkit.data.samplers import Transitions
 from toolkit.envs.interface import AbstractEnvs, Steps
 from toolkit.errors import UserError
+from toolkit.training.experience import learn, remember
 from toolkit.training.learner import State
-from toolkit.training.loop import TrainingDiverged, scan_updates
+from toolkit.training.loop import TrainingDiverged
 from toolkit.types import Key
 
 TARGET_UPDATES = 64
@@ -105,17 +104,18 @@ def train_online(
 ) -> Iterator[tuple[OnlineState, Round]]:
     """Train until `num_env_steps` steps of all copies; yield after each round.
 
-    A round acts for some steps of all copies with one policy, updates in one compiled call, and
-    adds the steps to the replay. The first `random_steps` steps are uniform in [−1, 1] and
-    without updates. Keys are functions of the seed and of the step or update, so a run continued
-    from a saved state and a snapshot of `envs` equals an unbroken one, bit for bit, on the same
-    machine with the same number of threads.
+    A round acts for some steps of all copies with one policy, updates (in one compiled call where
+    the replay lies on the device), and adds the steps to the replay. The first `random_steps`
+    steps are uniform in [−1, 1] and without updates. Keys are functions of the seed and of the
+    step or update, so a run continued from a saved state and a snapshot of `envs` equals an
+    unbroken one, bit for bit, on the same machine with the same number of threads.
 
-    The replay's buffer moves from one yielded state to the next, so only the newest is usable.
+    The replay goes from one yielded state to the next, so only the newest is usable.
 
     Raises:
         TrainingDiverged: a metric stopped being finite; nothing is yielded for that round.
-        UserError: an action is not finite, or the simulation broke.
+        UserError: an action is not finite, the simulation broke, or the device has too little
+            memory.
     """
     schedule = Schedule.of(agent)
     act_root, update_root = (jr.fold_in(jr.key(seed), stream) for stream in (2, 1))
@@ -124,16 +124,13 @@ def train_online(
         seen, ended, memory = _collect(agent, state, envs, schedule, act_root, random=random)
         learned, replay, metrics = state.agent, state.replay, {}
         if not random:
-            learned, priorities, numbers = _updates(
+            learned, replay, metrics = learn(
                 agent, replay, state.agent, update_root, schedule.updates
             )
-            if priorities is not None:
-                replay = eqx.tree_at(agent.priorities, replay, priorities)
-            metrics = {name: np.asarray(values) for name, values in numbers.items()}
             _check_finite(metrics, int(learned.update_count))
         # Last, so that an interruption of what takes long leaves the yielded state whole.
         state = OnlineState(
-            learned, _observe(agent, replay, seen), memory,
+            learned, remember(agent, replay, seen), memory,
             jnp.asarray(ended.returns, jnp.float32), jnp.asarray(ended.lengths, jnp.int32),
             jnp.asarray(int(state.env_steps) + schedule.vector_steps * envs.num_envs, jnp.int32),
         )  # fmt: skip
@@ -164,7 +161,7 @@ def _collect(
     root: Key,
     *,
     random: bool,
-) -> tuple[Transitions, _Episodes, Any]:
+) -> tuple[list[Steps], _Episodes, Any]:
     """Act for one round: the steps in the order of time, the episodes, the policy's memories."""
     policy = agent.policy(state.agent, explore=True)
     memory, episodes, collected = state.memory, _Episodes(state), []
@@ -179,59 +176,12 @@ def _collect(
         episodes.add(steps)
         if steps.ended.any() and memory is not None:
             memory = restart_memories(policy, memory, jnp.asarray(steps.ended))
-    return _join(collected), episodes, memory
-
-
-def _join(collected: list[Steps]) -> Transitions:
-    """Steps of all copies, `(steps · envs, …)`, copies innermost."""
-    names = ("obs", "action", "reward", "next_obs", "terminal")
-    columns = (np.concatenate([getattr(steps, name) for steps in collected]) for name in names)
-    return Transitions(*map(jnp.asarray, columns))
+    return collected, episodes, memory
 
 
 @eqx.filter_jit
 def _uniform_actions(key: Key, copies: int, action_dim: int) -> Float[Array, "envs action"]:
     return jr.uniform(key, (copies, action_dim), minval=-1.0, maxval=1.0)
-
-
-def _observe(agent: AbstractOnlineAgent, replay: Any, steps: Transitions) -> Any:
-    """The replay with new experience, in the old one's memory."""
-    arrays, static = eqx.partition(replay, eqx.is_array)
-    return eqx.combine(_observe_in_place((agent, static, steps), arrays), static)
-
-
-@eqx.filter_jit(donate="all-except-first")
-def _observe_in_place(given: tuple[AbstractOnlineAgent, Any, Transitions], arrays: Any) -> Any:
-    agent, static, steps = given
-    return eqx.filter(agent.observe(eqx.combine(arrays, static), steps), eqx.is_array)
-
-
-@eqx.filter_jit
-def _updates(
-    agent: AbstractOnlineAgent, replay: Any, state: State, root: Key, length: int
-) -> tuple[State, Any, dict[str, Array]]:
-    """`scan_updates`, in which each update may change the replay's priorities: the state after
-    them, the priorities if there are any, and the metrics.
-
-    Only the priorities travel through the loop, because XLA copies what does.
-    """
-    first = agent.priorities(replay)
-    if first is None:
-        learned, metrics = scan_updates(agent, replay, state, root, length)
-        return learned, None, metrics
-    arrays, static = eqx.partition(state, eqx.is_array)
-
-    def body(carry: tuple[Any, Any], _: None):
-        state = eqx.combine(carry[0], static)
-        current = eqx.tree_at(agent.priorities, replay, carry[1])
-        sample_key, update_key = jr.split(jr.fold_in(root, state.update_count))
-        batch = agent.sample(current, key=sample_key)
-        state, metrics = agent.update(state, batch, key=update_key)
-        priorities = agent.reprioritise(current, batch, state)
-        return (eqx.filter(state, eqx.is_array), priorities), metrics
-
-    (arrays, priorities), metrics = lax.scan(body, (arrays, first), length=length)
-    return eqx.combine(arrays, static), priorities, metrics
 
 
 def _check_finite(metrics: dict[str, np.ndarray], update: int) -> None:

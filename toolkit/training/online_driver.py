@@ -56,7 +56,7 @@ def start_or_continue_online(
     continued = OnlineRun.exists(folder)
     if continued:
         _check_same_run(folder, config, resume=resume)
-    envs = make_envs(env_id, agent.num_envs, seed=seed, threads=threads)
+    envs = make_envs(env_id, agent.num_envs, seed=seed, threads=threads, image_size=agent.sees())
     try:
         if continued and not envs.restorable:
             raise UserError(

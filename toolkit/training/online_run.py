@@ -10,6 +10,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array
 
+from toolkit.agents.host_replay import AbstractHostReplay
 from toolkit.agents.interface import AbstractPolicy
 from toolkit.envs.interface import AbstractEnvs, Snapshot
 from toolkit.errors import UserError
@@ -87,8 +88,13 @@ class OnlineRun:
             UserError: the checkpoint is damaged or does not fit.
         """
         at_start = envs.snapshot()
-        (state, stored), _ = load_checkpoint(self._checkpoint, (template, _as_bytes(at_start)))
+        sizes = read_header(self._checkpoint).get("replay", {})
+        experience = {name: np.empty(shape, kind) for name, (shape, kind) in sizes.items()}
+        wanted = (template, _as_bytes(at_start), experience)
+        (state, stored, experience), _ = load_checkpoint(self._checkpoint, wanted)
         envs.restore(_from_bytes(stored, at_start))
+        if isinstance(state.replay, AbstractHostReplay):
+            state.replay.restore(experience)
         return state
 
     def save(self, state: OnlineState, envs: AbstractEnvs) -> None:
@@ -103,7 +109,11 @@ class OnlineRun:
             "hyperparameters": self.config.hyperparameters,
         } | provenance()
         if envs.restorable:
-            save_checkpoint(self._checkpoint, (state, _as_bytes(envs.snapshot())), header)
+            on_host = isinstance(state.replay, AbstractHostReplay)
+            experience = state.replay.snapshot() if on_host else {}
+            sizes = {name: [list(x.shape), str(x.dtype)] for name, x in experience.items()}
+            everything = (state, _as_bytes(envs.snapshot()), experience)
+            save_checkpoint(self._checkpoint, everything, header | {"replay": sizes})
         save_checkpoint(self._agent, state.agent, header)
 
     def keep_policy(self, policy: AbstractPolicy, row: Row) -> None:
