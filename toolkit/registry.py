@@ -148,6 +148,21 @@ MODELS: dict[str, Entry] = {
         "TD-MPC with a diagonal complex spectrum for dynamics (arXiv:2306.11941)",
         "online",
     ),
+    "sac-pixels": Entry(
+        "toolkit.agents.pixel_sac:SACPixels",
+        "soft actor-critic from pixels, learning online (arXiv:1910.01741, arXiv:2004.13649)",
+        "online",
+    ),
+    "spr": Entry(
+        "toolkit.agents.spr:SPR",
+        "SAC from pixels that predicts its features with an MLP (arXiv:2007.05929)",
+        "online",
+    ),
+    "koopman-spr": Entry(
+        "toolkit.agents.spr:KoopmanSPR",
+        "SAC from pixels that predicts its features with a spectrum (arXiv:2306.11941)",
+        "online",
+    ),
 }
 
 

@@ -61,12 +61,9 @@ class AbstractOnlineAgent(AbstractUpdater):
     def policy(self, state: State, *, explore: bool) -> AbstractPolicy:
         """What acts, when collecting experience (`explore`) or when being scored."""
 
-    @abstractmethod
     def observe(self, replay: Any, steps: Transitions) -> Any:
-        """The replay with new experience: steps of every copy, oldest first, copies innermost.
-
-        Replays on the host take over their experience by themselves.
-        """
+        """The replay with new experience: steps of every copy, oldest first, copies innermost."""
+        return replay.add(steps)
 
     def sees(self) -> int | None:
         """Height of the square pictures that it learns from; none where it learns from numbers."""

@@ -82,9 +82,6 @@ class SAC(AbstractOnlineAgent):
     def policy(self, state: SACState, *, explore: bool) -> AbstractPolicy:
         return ActorPolicy(state.actor, explore)
 
-    def observe(self, replay: Replay, steps: Transitions) -> Replay:
-        return replay.add(steps)
-
     def sample(self, replay: Replay, *, key: Key) -> Transitions:
         return replay.sample(self.batch_size, key=key)
 

@@ -24,7 +24,6 @@ from toolkit.agents.world_model import (
     TOLDDynamics,
     WorldModel,
 )
-from toolkit.data.samplers import Transitions
 from toolkit.envs.interface import EnvSpec
 from toolkit.errors import UserError
 from toolkit.nn import fresh_copy
@@ -170,9 +169,6 @@ class AbstractTDMPC(AbstractOnlineAgent):
         done = jnp.minimum(steps / self.schedule_steps, 1.0)
         length = jnp.floor(1 + done * (self.horizon - 1)).astype(jnp.int32)
         return length, self.first_min_std + done * (self.min_std - self.first_min_std)
-
-    def observe(self, replay: SequenceReplay, steps: Transitions) -> SequenceReplay:
-        return replay.add(steps)
 
     def sample(self, replay: SequenceReplay, *, key: Key) -> Sequences:
         return replay.sample(
