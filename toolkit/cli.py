@@ -82,6 +82,7 @@ _BENCH = {
     "planning": _command(
         "TD-MPC's decisions and updates with both dynamics", "commands.bench:Planning"
     ),
+    "pixels": _command("updates of the agents that learn from pixels", "commands.bench:Pixels"),
 }
 _STUDIES = {
     "initialisation": _command(

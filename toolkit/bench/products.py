@@ -1,4 +1,7 @@
-"""The matrix products in a program: how many of which shape, and the machine's rate at them."""
+"""The matrix products in a program: how many of which shape, and the machine's rate at them.
+
+A convolution counts as the product of its patches and its kernel.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,8 @@ def products_of(jaxpr: Any, *, branch_share: float = 1.0) -> dict[Shape, int | f
         if name == "dot_general":
             shape, times = _dot_general(*shapes, equation.params["dimension_numbers"])
             found[shape] += times
+        elif name == "conv_general_dilated":
+            found[_convolution(equation)] += 1
         elif name == "row_product":
             x, matrix = shapes
             found[math.prod(x[:-1]), *matrix] += 1
@@ -71,6 +76,15 @@ def _dot_general(
     assert depth == math.prod(right[i] for i in other)
     rows, columns = math.prod(left) // (depth * times), math.prod(right) // (depth * times)
     return (rows, depth, columns), times
+
+
+def _convolution(equation: Any) -> Shape:
+    """Patches, one for each place of the output, times kernel; groups of features are not ours."""
+    kernel, out = equation.invars[1].aval.shape, equation.outvars[0].aval.shape
+    numbers = equation.params["dimension_numbers"]
+    columns = out[numbers.out_spec[1]]
+    assert equation.params["feature_group_count"] == equation.params["batch_group_count"] == 1
+    return math.prod(out) // columns, math.prod(kernel) // kernel[numbers.rhs_spec[0]], columns
 
 
 def flops(products: Products) -> float:

@@ -61,7 +61,7 @@ class Agents:
     repetitions: int = 20
     """Interleaved repetitions of each case."""
     models: tuple[str, ...] = ()
-    """Which agents; without names, all of the registry but those that plan."""
+    """Which agents; without names, all of the registry but those that plan or see pixels."""
     robots: tuple[str, ...] = ("hopper",)
     """Whose dimensions: hopper, halfcheetah."""
     seeds: tuple[int, ...] = (1, 5)
@@ -71,7 +71,7 @@ class Agents:
 
     def run(self) -> int:
         """Print each agent as soon as it is measured."""
-        from toolkit.bench import planning
+        from toolkit.bench import pixels, planning
         from toolkit.bench.agents import SPECS, measure, names
 
         _check_at_least_1(self, "repetitions", "updates")
@@ -79,7 +79,8 @@ class Agents:
         unknown = [robot for robot in self.robots if robot not in SPECS]
         if unknown:
             raise UserError(f"`robots` must be of {', '.join(SPECS)}, got {unknown[0]!r}.")
-        usual = [n for n in (*names("agent"), *names("online")) if n not in planning.NAMES]
+        others = (*planning.NAMES, *pixels.NAMES)
+        usual = [n for n in (*names("agent"), *names("online")) if n not in others]
         _check_folder(self.json)
 
         def show(rows: list[Row]) -> None:
@@ -188,6 +189,43 @@ class Planning:
         measured = measure(
             self.horizons, batch=self.batch, repetitions=self.repetitions, on_horizon=show
         )
+        _write(self.json, measured)
+        return 0
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Time updates of the agents that learn from pixels, their batches drawn as in training."""
+
+    json: Path | None = None
+    """Also write the measurements to this file."""
+    repetitions: int = 5
+    """Interleaved repetitions of each agent."""
+    batch: int = 128
+    """Windows per update."""
+    image_size: int = 84
+    """Height and width of a frame, in pixels."""
+    horizon: int = 5
+    """Steps that spr and koopman-spr predict."""
+
+    def run(self) -> int:
+        """Print every agent."""
+        from toolkit.bench.pixels import measure, rate
+
+        for name in ("repetitions", "batch", "horizon"):
+            if getattr(self, name) < 1:
+                raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
+        _check_folder(self.json)
+        measured = measure(
+            batch=self.batch, image_size=self.image_size, horizon=self.horizon,
+            repetitions=self.repetitions,
+        )  # fmt: skip
+        for row in measured:
+            name = row.case.split("/")[1]
+            print(
+                f"{row.case:22s} {1 / row.seconds:8.2f} updates/s, {row.ratio:.0%} of the "
+                f"matrix-product rate, {rate(measured, name):.2f} × sac-pixels' rate"
+            )
         _write(self.json, measured)
         return 0
 
