@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-import jax.random as jr
+import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array
 
@@ -99,13 +100,12 @@ def make_products(products: Products, times: int) -> Callable[[], Any]:
     next one's operand, so that none can be left out and nothing is copied between them.
     """
     pairs = [max(1, round(count * times / 2)) for count in products.values()]
-    operands = [
-        (
-            jr.normal(jr.key(0), (m, k)),
-            k**-0.5 * jr.normal(jr.key(1), (k, n)),  # keeps the chain near its size
-            n**-0.5 * jr.normal(jr.key(2), (n, k)),
-        )
-        for m, k, n in products
+    rng = np.random.default_rng(0)  # JAX would compile a generator for every shape
+    normal = lambda rows, columns, size: jnp.asarray(
+        (size * rng.standard_normal((rows, columns))).astype(np.float32)
+    )
+    operands = [  # of sizes that keep the chain near its own
+        (normal(m, k, 1.0), normal(k, n, k**-0.5), normal(n, k, n**-0.5)) for m, k, n in products
     ]
 
     @jax.jit
