@@ -9,15 +9,23 @@ import jax.numpy as jnp
 import pytest
 from jax import lax
 
+from tests.agents.dots import KOOPMAN, SMALL, SPR
 from toolkit.bench import pixels
 from toolkit.bench.products import products_of
 from toolkit.bench.timing import Row
 from toolkit.cli import main
 
+# The sizes of the agents' own tests, so that their compiled programs serve here too.
 TINY = {
-    "filters": 9, "features": 4, "hidden": 5, "layers": 1, "dynamics_hidden": 4, "projection": 3,
-    "modes": 2, "action_hidden": 3,
+    name: size for name, size in (SMALL | SPR | KOOPMAN).items()
+    if name not in ("replay_capacity", "num_envs", "horizon", "image_size")
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch):
+    monkeypatch.setattr(pixels, "OPTIONS", TINY)
+    monkeypatch.setattr(pixels, "_ACTIONS", 1)
 
 
 def test_a_convolution_is_the_product_of_its_patches_forward_and_backward():
@@ -38,10 +46,9 @@ def test_the_rate_beside_sac_pixels():
     assert pixels.rate([row("sac-pixels", 1.0), row("spr", 4.0)], "spr") == 0.25
 
 
-def test_the_command_writes_every_agent(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(pixels, "OPTIONS", TINY)
+def test_the_command_writes_every_agent(tmp_path, capsys):
     file = tmp_path / "p.json"
-    words = ["--batch", "2", "--image-size", "15", "--horizon", "2", "--repetitions", "1"]
+    words = ["--batch", "6", "--image-size", "16", "--horizon", "3", "--repetitions", "1"]
     assert main(["bench", "pixels", *words, "--json", str(file)]) == 0
     rows = json.loads(file.read_text())["rows"]
     assert [row["case"] for row in rows] == [f"pixels/{name}" for name in pixels.NAMES]
@@ -59,7 +66,6 @@ def test_the_command_writes_every_agent(tmp_path, monkeypatch, capsys):
         (["--json", "/nowhere/at/all.json"], "`json` must lie in an existing folder"),
     ],
 )
-def test_wrong_input_is_a_sentence(words, sentence, capsys, monkeypatch):
-    monkeypatch.setattr(pixels, "OPTIONS", TINY)
+def test_wrong_input_is_a_sentence(words, sentence, capsys):
     assert main(["bench", "pixels", *words]) == 2
     assert sentence in capsys.readouterr().err

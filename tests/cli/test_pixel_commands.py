@@ -8,19 +8,19 @@ import shutil
 
 import pytest
 
+from tests.agents import dots
 from toolkit.cli import main
 from toolkit.envs import canvas, task_camera
 from toolkit.errors import UserError
+from toolkit.training.config import flags
 from toolkit.training.records import read_rows
 
 pytest.importorskip("dm_control", reason="dm_control is not installed (the extra `dmc`)")
 
-SMALL = [
-    "--image-size", "16", "--stack", "2", "--filters", "6", "--features", "4", "--hidden", "8",
-    "--layers", "1", "--dynamics-hidden", "4", "--modes", "2", "--horizon", "3",
-    "--batch-size", "4", "--shift", "1", "--random-steps", "64", "--replay-capacity", "150",
-    "--evaluate-every", "64", "--num-episodes", "1",
-]  # fmt: skip
+SIZES = dots.SMALL | dots.KOOPMAN | {
+    "random_steps": 32, "updates_per_step": 2.0, "replay_capacity": 100,  # full at the end
+}  # fmt: skip
+SMALL = [*flags(SIZES), "--evaluate-every", "32", "--num-episodes", "1"]
 TRAIN = ["train", "koopman-spr", "--env", "dmc/cartpole-swingup@100", *SMALL]
 
 
@@ -40,15 +40,15 @@ def _renderer():
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A run of 192 decisions in episodes of ten, not to be changed; its replay is full."""
+    """A run of 96 decisions in episodes of ten, not to be changed; its replay is full."""
     folder = tmp_path_factory.mktemp("pixels") / "run"
-    assert main([*TRAIN, "--num-env-steps", "192", "--out", str(folder)]) == 0
+    assert main([*TRAIN, "--num-env-steps", "96", "--out", str(folder)]) == 0
     return folder
 
 
 def test_the_folder_holds_scores_and_their_passport(whole):
     result = json.loads((whole / "result.json").read_text())
-    assert result["model"] == "koopman-spr" and result["num_env_steps"] == 192
+    assert result["model"] == "koopman-spr" and result["num_env_steps"] == 96
     assert result["env"]["id"] == "dmc/cartpole-swingup@100" and result["env"]["dm_control"]
     assert result["score"]["lengths"] == [10] * 10
     assert 0 <= result["metrics"]["episode_return"]["mean"] <= 1000
@@ -60,8 +60,8 @@ def test_the_folder_holds_scores_and_their_passport(whole):
 
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(whole, toolkit, tmp_path):
     base = [*TRAIN, "--out", tmp_path / "run"]
-    assert toolkit(*base, "--num-env-steps", "128").code == 0
-    assert toolkit(*base, "--num-env-steps", "192", "--resume").code == 0
+    assert toolkit(*base, "--num-env-steps", "64").code == 0
+    assert toolkit(*base, "--num-env-steps", "96", "--resume").code == 0
     here, there = (
         (path / "checkpoint" / "state.ckpt").read_bytes().split(b"\n", 2)[2]
         for path in (tmp_path / "run", whole)
@@ -83,7 +83,7 @@ def test_it_is_evaluated_from_pixels(whole, toolkit, tmp_path):
         (["--env", "dmc/cartpole-swingup@7"], "must divide an episode's 1000 control steps, got 7"),
         (["--env", "Hopper-v4"], "need a task of DeepMind Control, such as `env` dmc/cartpole"),
         (["--horizon", "11"], "must not exceed the 10 steps of an episode of dmc/cartpole-swingup"),
-        (["--replay-capacity", "3"], "`replay_capacity` must hold more than the 3 steps"),
+        (["--replay-capacity", "6"], "`replay_capacity` must hold more than the 3 steps"),
         (["--image-size", "9"], "`image_size` must be at least 15, got 9"),
     ],
 )

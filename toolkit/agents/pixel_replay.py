@@ -86,7 +86,10 @@ class PixelReplay(AbstractHostReplay):
         """Compress first and then write, so that hardly any interruption leaves half a round."""
         new = [[_compressed(frame) for frame in steps.obs] for steps in collected]
         last = [
-            {copy: _compressed(steps.next_obs[copy]) for copy in np.flatnonzero(steps.ended)}
+            {
+                copy: _compressed(steps.next_obs[copy])
+                for copy in np.flatnonzero(steps.ended).tolist()
+            }
             for steps in collected
         ]
         for steps, frames, closing in zip(collected, new, last, strict=True):
@@ -176,9 +179,8 @@ class PixelReplay(AbstractHostReplay):
     def restore(self, snapshot: Snapshot) -> None:
         """See the interface; the snapshot is one of a replay of the same sizes."""
         ends = np.cumsum(snapshot["sizes"])
-        whole = memoryview(np.ascontiguousarray(snapshot["frames"]))
-        begins = ends - snapshot["sizes"]
-        frames = [bytes(whole[a:b]) for a, b in zip(begins.tolist(), ends.tolist(), strict=True)]
+        begins, whole = ends - snapshot["sizes"], snapshot["frames"]
+        frames = [whole[a:b].tobytes() for a, b in zip(begins, ends, strict=True)]
         starts = range(0, len(frames), self.rows)
         self._frames = [frames[first : first + self.rows] for first in starts]
         self._image = tuple(snapshot["image"].tolist())

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 
+from toolkit.bench import pixels
 from toolkit.bench.products import make_products, products_of
 from toolkit.bench.timing import Row, interleaved
 from toolkit.data.dataset import Dataset
@@ -66,6 +67,8 @@ def measure(
     for name in models:
         if name not in MODELS or MODELS[name].kind == "dynamics":
             raise UserError(f"`models` must name agents or representations, got {name!r}.")
+        if name in pixels.NAMES:
+            raise UserError(f"`models`: {name} is measured by `toolkit bench pixels`.")
         for robot in robots:
             learner = MODELS[name].load()(**OPTIONS)
             cases = {
