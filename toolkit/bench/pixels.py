@@ -28,8 +28,9 @@ def measure(
 ) -> list[Row]:
     """Seconds of one update of each agent, the agents taking turns.
 
-    `ratio` is the share of the matrix-product rate, for the products that the case itself makes; a
-    convolution is the product of its patches and its kernel, forward and backward.
+    `ratio` compares rates: that of the update with that of its own products, a convolution taken
+    as the product of its patches and its kernel, forward and backward. It is no share: patches
+    overlap, so that a convolution reads less than such a product and may be faster.
     """
     cases: dict[str, Callable[[], Any]] = {}
     for name in NAMES:
