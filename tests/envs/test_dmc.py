@@ -142,3 +142,16 @@ def test_without_dm_control_there_is_its_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "dm_control", None)
     with pytest.raises(UserError, match=r"cannot be imported .*koopman-toolkit\[dmc\]"):
         DMCEnvs("dmc/cheetah-run", 1)
+
+
+def test_the_robots_leave_dm_control_its_own_way_of_warning(tmp_path, monkeypatch):
+    """Else MuJoCo's remarks on old models go to a log in the folder at hand."""
+    import mujoco
+
+    monkeypatch.chdir(tmp_path)
+    make_envs("dmc/cheetah-run", 1)
+    own = mujoco.get_mju_user_warning()
+    assert own is not None
+    make_envs("HalfCheetah-v4", 1)
+    assert mujoco.get_mju_user_warning() is own
+    assert list(tmp_path.glob("MUJOCO_LOG*")) == []

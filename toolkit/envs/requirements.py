@@ -42,11 +42,12 @@ def quiet_mujoco() -> Iterator[None]:
     except UserError:  # not everything that Gymnasium makes needs it
         yield
         return
+    before = mujoco.get_mju_user_warning()  # dm_control has one of its own
     mujoco.set_mju_user_warning(lambda message: None)
     try:
         yield
     finally:
-        mujoco.set_mju_user_warning(None)
+        mujoco.set_mju_user_warning(before)
 
 
 def import_gymnasium() -> ModuleType:
