@@ -116,7 +116,7 @@ class ShiftView:
             for reason, error in zip(found.reasons[rows], found.error[rows], strict=True)
         ]
         title = (
-            f"{name}, size {size:g}: moved by {np.median(found.moved):.2g} standard deviations, "
+            f"{name}, size {size:.2g}: moved by {np.median(found.moved):.2g} standard deviations, "
             f"{np.mean(found.impossible):.0%} impossible<br><sup>one step later off by "
             f"{np.median(found.error):.3g} (median); with s′ just moved along as far, by "
             f"{np.median(found.translated_error):.3g}</sup>"
@@ -147,6 +147,6 @@ def explore_shifts(
     return explore(
         view,
         name=Choice(view.names, start=name, label="shift"),
-        size=Slider(size, 0.003, 1.0, log=True, label="size ε"),
+        size=Slider(size, 0.001, 1.0, log=True, label="size ε"),
         first=Slider(0, 0, len(batch.reward) - SHOWN, SHOWN, label="from row"),
     )
