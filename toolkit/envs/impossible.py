@@ -87,9 +87,9 @@ def impossible(found: Strain, recorded: Strain) -> list[str]:
             return "not a number"
         reasons = []
         if depth > deepest + DEEPER:
-            reasons.append(f"{100 * depth:.0f} cm into the floor or itself")
+            reasons.append(f"overlap of {100 * depth:.0f} cm")
         if excess > furthest + FURTHER:
-            reasons.append(f"a joint {np.degrees(excess):.0f}° beyond its limit")
+            reasons.append(f"joint {np.degrees(excess):.0f}° off")
         return ", ".join(reasons)
 
     return [why(*pair) for pair in zip(found.depth, found.excess, strict=True)]

@@ -26,6 +26,7 @@ class SetSpectrum(eqx.Module):
 
     multipliers: Complex[Array, " modes"]
     input_gain: Complex[Array, " modes"]
+    unit_gain: Complex[Array, " modes"]
 
 
 class ModelRollout:
@@ -83,7 +84,8 @@ def _rollout(
     actions: Float[Array, "time action"],
 ) -> Float[Array, "states obs"]:
     spectrum: Callable = lambda t: t.model.spectrum
-    moved = SetSpectrum(multipliers, spectrum(trained).input_gain)
+    learned = spectrum(trained)
+    moved = SetSpectrum(multipliers, learned.input_gain, learned.unit_gain)
     return eqx.tree_at(spectrum, trained, moved).predict(obs, actions).obs
 
 
