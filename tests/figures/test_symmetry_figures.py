@@ -64,13 +64,10 @@ def test_flagged_robots_stand_out():
         shifted_robots_figure(FRAMES[0], list("abcde"), flagged, title="")
 
 
-@pytest.mark.parametrize("log", [False, True])
-def test_curves_share_a_colour_over_panels_and_the_reference_is_at_1(log):
+def test_curves_share_a_colour_over_panels_and_the_reference_is_at_1():
     curve = np.array([0.1, 1.0]), np.array([0.8, np.nan])
     panels = {"one": {"spectral": curve, "noise": curve}, "two": {"noise": curve}}
-    figure = by_displacement_figure(
-        panels, title="", quantity="error", reference="moved along", log=log
-    )
+    figure = by_displacement_figure(panels, title="", quantity="error", reference="moved along")
     assert [trace.name for trace in figure.data] == ["spectral", "noise", "noise"]
     assert [trace.line.color for trace in figure.data] == [
         colour("spectral"), colour("noise"), colour("noise"),

@@ -64,7 +64,7 @@ class SPR(AbstractPredictingAgent):
     Deviations from arXiv:2007.05929: dynamics are an MLP of two hidden layers (arXiv:2306.11941
     §4.2.2; their width is not given there), and the projection is a layer of its own, for SAC's
     critics take actions too. With `encoder_rate` below 1 the targets have a slow encoder, as
-    published for observations without augmentation (0.01).
+    published for observations without augmentation (0.01), but no slow projection.
     """
 
     projection: int = 512

@@ -15,7 +15,7 @@ from toolkit.agents.symmetry import SymmetryShift
 from toolkit.data.normaliser import Normaliser
 from toolkit.data.samplers import Transitions
 from toolkit.envs.robots import Robot
-from toolkit.evaluation.augmented import augmented, distances, true_next_obs
+from toolkit.evaluation.augmented import Errors, augmented, distances, true_next_obs
 from toolkit.evaluation.intervals import bootstrap_interval
 from toolkit.symmetry import AbstractKoopmanCore
 from toolkit.types import Key, Scalar
@@ -30,6 +30,7 @@ class Verdict:
     recorded next state moved as far and in the same direction, which knows nothing of the dynamics;
     `wins` is the share of transitions whose error is below that one. `predicted_error` is that of
     the model's own prediction from the shifted state, not a number where no model is at work.
+    Of common noise, which is moving along, `wins` tells nothing but how sums were rounded.
     """
 
     displacement: float
@@ -57,9 +58,7 @@ def judge(
     """
     made, _ = augmented(augmentation, batch, key)
     truth = true_next_obs(robot, normaliser, made)
-    error = distances(made.next_obs, truth)
-    moved = np.asarray(made.obs) - np.asarray(batch.obs)
-    translated = distances(np.asarray(batch.next_obs) + moved, truth)
+    error, translated = errors_of(batch, made, truth)
     predicted = np.nan
     if model is not None:
         predicted = float(distances(_predicted(model, made), truth).mean())
@@ -68,6 +67,15 @@ def judge(
         float(distances(made.obs, batch.obs).mean()), float(error.mean()), low, high,
         float(translated.mean()), float(np.mean(error < translated)), predicted,
     )  # fmt: skip
+
+
+def errors_of(
+    batch: Transitions, made: Transitions, truth: Float[np.ndarray, "rows obs"]
+) -> tuple[Errors, Errors]:
+    """Errors of the shifted next states, and of the recorded ones moved along with their states."""
+    moved = np.asarray(made.obs) - np.asarray(batch.obs)
+    along = np.asarray(batch.next_obs) + moved
+    return distances(made.next_obs, truth), distances(along, truth)
 
 
 @eqx.filter_jit

@@ -161,7 +161,6 @@ def by_displacement_figure(
     title: str,
     quantity: str,
     reference: str = "",
-    log: bool = False,
 ) -> go.Figure:
     """A quantity over how far states were moved, a panel for each robot and a curve for each way.
 
@@ -196,13 +195,11 @@ def by_displacement_figure(
             )
     if reference:
         fig.add_annotation(
-            text=reference, x=0.01, xref="x domain", xanchor="left", y=0.0 if log else 1.0,
+            text=reference, x=0.01, xref="x domain", xanchor="left", y=1.0,
             yanchor="top", font={"size": 12},
         )  # fmt: skip
     fig.update_xaxes(
         type="log", title_text="moved by, in standard deviations", dtick=1, minor_ticks="outside"
     )
     fig.update_yaxes(title_text=quantity, col=1)
-    if log:
-        fig.update_yaxes(type="log")
     return themed(fig, title, height=470, legend=LEGEND_BELOW, margin_t=84, margin_b=128)

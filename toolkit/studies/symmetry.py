@@ -58,7 +58,7 @@ class Symmetry:
             updates, transitions, sizes = FAST
         settings = {
             "seed": self.seed, "num_updates": updates, "num_transitions": transitions,
-            "sizes": list(sizes),
+            "sizes": list(sizes), **({"fast": True} if self.fast else {}),
         }  # fmt: skip
         table = Table(self.out, settings)
         for where in self.data:

@@ -28,8 +28,8 @@ class PlanView:
 
     Called with the step of the episode and the iteration. The plan is made again from what the
     policy remembered and drew with; `policy` plans in a `ModelProblem` and `episode` is of
-    `control` with this policy in the `system`. `coordinate` makes a number to draw of an
-    observation, and `goal` is that number where the system should go.
+    `control` with this policy in the `system`. `coordinate` makes of an observation the angle to
+    draw, in radians, and `goal` is that angle where the system should go.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ from toolkit.envs.poses import poses_of, robot_of
 from toolkit.envs.robots import Robot
 from toolkit.errors import UserError
 from toolkit.evaluation.augmented import augmented, distances, true_next_obs
-from toolkit.evaluation.symmetry import augmentations
+from toolkit.evaluation.symmetry import augmentations, errors_of
 from toolkit.figures.symmetry import shifted_robots_figure
 from toolkit.symmetry import AbstractKoopmanCore
 from toolkit.types import Key
@@ -92,11 +92,11 @@ class ShiftView:
         augmentation, _ = augmentations(*self.models, jnp.asarray(size, jnp.float32))[name]
         made, _ = augmented(augmentation, self.batch, self.key)
         truth = true_next_obs(self.robot, self.normaliser, made)
-        along = self.batch.next_obs + made.obs - self.batch.obs
+        error, translated = errors_of(self.batch, made, truth)
         obs = np.asarray(self.normaliser.denormalise(made.obs))
         return Shifted(
-            obs, distances(made.obs, self.batch.obs), distances(made.next_obs, truth),
-            distances(along, truth), impossible(strain(self.robot, obs), self.recorded),
+            obs, distances(made.obs, self.batch.obs), error, translated,
+            impossible(strain(self.robot, obs), self.recorded),
         )  # fmt: skip
 
     def _pictures(self, obs: np.ndarray) -> np.ndarray:
