@@ -113,6 +113,10 @@ _STUDIES = {
         "offline agents on growing parts of one dataset",
         "studies.data_size:DataSize",
     ),
+    "control": _command(
+        "agents that learn online, their curves: Figs. 5 and 6 of arXiv:2306.11941",
+        "studies.control:Control",
+    ),
     "behaviours": _command(
         "the policies in the package: store stages of a training run",
         "studies.behaviours:Behaviours",
