@@ -82,6 +82,9 @@ _BENCH = {
     "planning": _command(
         "TD-MPC's decisions and updates with both dynamics", "commands.bench:Planning"
     ),
+    "explorers": _command(
+        "the notebooks' explorers: how long a control makes one wait", "commands.bench:Explorers"
+    ),
     "pixels": _command("updates of the agents that learn from pixels", "commands.bench:Pixels"),
 }
 _STUDIES = {
