@@ -12,7 +12,7 @@ from toolkit.errors import UserError
 from toolkit.figures.theme import INK, PALETTE, QUIET_INK, themed
 
 _HALF_WIDTH, _HALF_HEIGHT = 0.39, 0.3  # of a box, in columns and lanes
-_LETTERS = 68  # in a line across all columns, at the size that a projector needs
+_LETTERS = 12  # in a line of a box, so that it fits a narrow window too
 
 
 def course_figure(course: Sequence[Chapter] = COURSE) -> go.Figure:
@@ -42,7 +42,7 @@ def course_figure(course: Sequence[Chapter] = COURSE) -> go.Figure:
         for other in leads_to(chapter, course):
             _arrow(fig, places[chapter.number], places[other.number])
     for chapter in course:
-        _box(fig, chapter, places[chapter.number], int(_LETTERS / right))
+        _box(fig, chapter, places[chapter.number])
     fig.add_scatter(
         x=[x for x, _ in places.values()], y=[y for _, y in places.values()], mode="markers",
         marker={"size": 58, "opacity": 0}, showlegend=False,
@@ -51,7 +51,11 @@ def course_figure(course: Sequence[Chapter] = COURSE) -> go.Figure:
     fig.update_xaxes(visible=False, range=[-0.54, right], fixedrange=True)
     fig.update_yaxes(visible=False, range=[-0.5, len(THEMES) - 0.5], fixedrange=True)
     return themed(
-        fig, "The course: what builds on what", height=430, margin={"l": 8, "r": 8, "t": 48, "b": 8}
+        fig,
+        "The course: what builds on what",
+        height=470,
+        hoverlabel_align="left",
+        margin={"l": 8, "r": 8, "t": 48, "b": 8},
     )
 
 
@@ -87,13 +91,13 @@ def _arrow(fig: go.Figure, start: tuple[float, float], end: tuple[float, float])
     )  # fmt: skip
 
 
-def _box(fig: go.Figure, chapter: Chapter, place: tuple[float, float], letters: int) -> None:
+def _box(fig: go.Figure, chapter: Chapter, place: tuple[float, float]) -> None:
     x, y = place
     fig.add_shape(
         type="rect", x0=x - _HALF_WIDTH, x1=x + _HALF_WIDTH, y0=y - _HALF_HEIGHT,
         y1=y + _HALF_HEIGHT, fillcolor="white", line={"color": _colour(chapter.theme), "width": 2},
     )  # fmt: skip
-    lines = textwrap.wrap(f"{chapter.number} {chapter.title}", max(letters, 12))
+    lines = textwrap.wrap(f"{chapter.number} {chapter.title}", _LETTERS)
     lines[0] = lines[0].replace(chapter.number, f"<b>{chapter.number}</b>", 1)
     fig.add_annotation(x=x, y=y, text="<br>".join(lines), font={"size": 14, "color": INK})
 
