@@ -179,7 +179,7 @@ def check_friction_of(answer: Callable[..., Any]) -> str:
         got = numbers(ask(answer, *given), "the friction")
         if got.shape:
             raise NotYet(f"one number is asked for, yours has the shape {got.shape}.")
-        found = float(got.real)
+        found = float(np.real(got))
         miss = abs(found - damping)
         if not miss <= 0.02 + 0.03 * damping:
             raise NotYet(_friction_mistake(found, damping, states, torques, after, dt))
