@@ -39,8 +39,8 @@ def test_hovering_tells_the_question():
 def test_titles_fit_into_narrower_boxes_too():
     longer = [
         *COURSE,
-        replace(COURSE[-1], name="10_more", title="A title of some words", after=("09",)),
-        replace(COURSE[-1], name="11_last", title="Last", after=("10",)),
+        replace(COURSE[-1], name="98_more", title="A title of some words", after=("09",)),
+        replace(COURSE[-1], name="99_last", title="Last", after=("98",)),
     ]
     fig = course_figure(longer)
     assert max(fig.data[0].x) == 6
@@ -49,7 +49,7 @@ def test_titles_fit_into_narrower_boxes_too():
 
 
 def test_what_cannot_be_drawn_is_refused():
-    twice = [*COURSE, replace(COURSE[-1], name="10_more")]
+    twice = [*COURSE, replace(COURSE[-1], name="98_more")]
     with pytest.raises(UserError, match="two notebooks of one theme into one column"):
         course_figure(twice)
     with pytest.raises(UserError, match="`theme` must be one of prediction.*got 'cooking'"):
