@@ -8,6 +8,7 @@ from toolkit.figures.augmentation import (
     kept_error_figure,
     reach_figure,
 )
+from toolkit.figures.course import course_figure
 from toolkit.figures.coverage import coverage_figure, subsample_figure
 from toolkit.figures.dataset import dataset_figure
 from toolkit.figures.eigenplane import eigenplane_figure
@@ -63,6 +64,7 @@ __all__ = [
     "by_noise_figure",
     "commutators_figure",
     "control_figure",
+    "course_figure",
     "coverage_figure",
     "dataset_figure",
     "eigenplane_figure",
