@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -40,8 +41,8 @@ def test_swings_hold_what_is_true_of_their_pictures():
     assert (np.ptp(truth["blue"], axis=1) == 0).all() and (np.ptp(truth["red"], axis=1) > 0).all()
     system = Pendulum(dt=swings.dt, num_substeps=8)
     for step in range(5):
-        state = np.array([angle[1, step], truth["rate"][1, step]], np.float32)
-        after = advance(system, state, swings.action[1, step])
+        state = jnp.array([angle[1, step], truth["rate"][1, step]], jnp.float32)
+        after = advance(system, state, jnp.asarray(swings.action[1, step]))
         assert truth["rate"][1, step + 1] == pytest.approx(float(after[1]), abs=1e-3)
         assert np.cos(angle[1, step + 1]) == pytest.approx(float(np.cos(after[0])), abs=1e-3)
     assert swings.spec.max_episode_steps == 5 and swings.spec.action_dim == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -47,7 +48,9 @@ def test_a_history_begins_before_the_first_update_and_ends_with_the_model():
     assert run.rank[-1] == pytest.approx(effective_rank(run.features))
     assert run.spread[-1] == pytest.approx(run.features.std(axis=0).mean())
     np.testing.assert_allclose(run.singular, singular_values(run.features))
-    np.testing.assert_allclose(run.features, run.model.encoder(held_out.images), atol=1e-5)
+    np.testing.assert_allclose(
+        run.features, run.model.encoder(jnp.asarray(held_out.images)), atol=1e-5
+    )
     assert run.spread[0] != run.spread[1] != run.spread[2]
     with pytest.raises(UserError, match="from 1 to the 6 of `num_updates`, got 7"):
         watch_encoder(SelfPrediction(AGENT), SWINGS, seen, held_out, num_updates=6, points=7)

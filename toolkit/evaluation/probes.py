@@ -32,7 +32,7 @@ def linear_probes(
     centre, mean = x.mean(axis=0), y.mean(axis=0)
     x, y = x - centre, y - mean
     gram = x.T @ x / len(x)
-    ridge = _RIDGE * np.trace(gram) / len(gram) + 1e-12
+    ridge = _RIDGE * np.trace(gram) / len(gram) + 1e-30
     weights = np.linalg.solve(gram + ridge * np.eye(len(gram)), x.T @ y / len(x))
     missed = np.square((other - centre) @ weights + mean - wanted).sum(axis=0)
     spread = np.square(wanted - wanted.mean(axis=0)).sum(axis=0)

@@ -11,15 +11,25 @@ from plotly.subplots import make_subplots
 
 from toolkit.errors import UserError
 from toolkit.figures.checks import vector
-from toolkit.figures.images import check_frames
-from toolkit.figures.theme import INK, LEGEND_BELOW, PALETTE, QUIET_INK, colour, line, themed
+from toolkit.figures.images import check_frames, data_uri, enlarged_png
+from toolkit.figures.theme import (
+    INK,
+    LEGEND_BELOW,
+    METHODS,
+    PALETTE,
+    QUIET_INK,
+    line,
+    themed,
+)
 
 #: Of each curve's name, points over something: `(x, y)`, `(points,)` each.
 NamedCurves = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 _GAP = 2  # white pixels between pictures
+_SHARP = 80  # pixels that a picture is enlarged to at least, so that nobody smooths it
 _PAPER = 255
-_HIDDEN = {"visible": False, "fixedrange": True}
+_LOSSES, _SPREADS = [-4.3, 0.6], [-2.6, 0.6]  # powers of ten
+_HIDDEN = {"visible": False, "fixedrange": True, "constrain": "domain"}
 
 
 def mosaic(frames: np.ndarray, columns: int) -> np.ndarray:
@@ -57,7 +67,6 @@ def pictures_figure(
     check_frames("frames", frames)
     if len(captions) != len(frames):
         raise UserError(f"`captions` must hold {len(frames)} texts, got {len(captions)}.")
-    columns = min(columns, len(frames))
     rows = -(-len(frames) // columns)
     fig = make_subplots(rows, 1, vertical_spacing=0.16 / rows)
     height, width = frames.shape[1:3]
@@ -67,7 +76,7 @@ def pictures_figure(
         if row < len(row_titles):
             fig.add_annotation(
                 text=row_titles[row], x=-0.012, xref="paper", xanchor="right", textangle=-90,
-                y=(height - 1) / 2, yref=f"y{row + 1 if row else ''}", yanchor="middle",
+                y=-height / 2, yref=f"y{row + 1 if row else ''}", yanchor="middle",
                 font={"size": 13},
             )  # fmt: skip
     tall = 840 * height / (columns * (width + _GAP)) + 34
@@ -84,12 +93,23 @@ def _add_strip(
     """Pictures side by side in one panel, captions below."""
     height, width = frames.shape[1:3]
     sheet = mosaic(frames, columns)
-    fig.add_trace(go.Image(z=sheet, hoverinfo="skip"), row=row, col=col)
-    fig.update_xaxes(**_HIDDEN, range=[-0.5, sheet.shape[1] - 0.5], row=row, col=col)
-    fig.update_yaxes(**_HIDDEN, range=[height - 0.5, -0.5], row=row, col=col)
+    across = sheet.shape[1]
+    fig.add_scatter(  # a panel without a trace has no axes for its picture
+        x=[0.0], y=[0.0], mode="markers", marker={"opacity": 0}, hoverinfo="skip",
+        showlegend=False, row=row, col=col,
+    )  # fmt: skip
+    fig.add_layout_image(
+        source=data_uri(enlarged_png(sheet, -(-_SHARP // height)), "png"), x=0, y=0, sizex=across,
+        sizey=height, sizing="stretch", layer="above", row=row, col=col,
+    )  # fmt: skip
+    anchor = fig.get_subplot(row, col).yaxis.anchor
+    fig.update_xaxes(**_HIDDEN, range=[0, across], row=row, col=col)
+    fig.update_yaxes(
+        **_HIDDEN, range=[-height, 0], scaleanchor=anchor, scaleratio=1, row=row, col=col
+    )
     for place, caption in enumerate(captions):
         fig.add_annotation(
-            text=caption, x=place * (width + _GAP) + (width - 1) / 2, y=height - 0.5,
+            text=caption, x=place * (width + _GAP) + width / 2, y=-height,
             xanchor="center", yanchor="top", yshift=-3, font={"size": 12, "color": QUIET_INK},
             row=row, col=col,
         )  # fmt: skip
@@ -111,19 +131,27 @@ def probes_figure(
     if not found:
         raise UserError("`found` must hold at least one encoder, got none.")
     names = list(next(iter(found.values())))
-    fig = go.Figure()
-    for place, (encoder, values) in enumerate(found.items()):
+    fig, paints = go.Figure(), _apart(list(found))
+    for encoder, values in found.items():
         if set(values) != set(names):
             raise UserError(f"`{encoder}` must hold {', '.join(names)}, got {', '.join(values)}.")
         heights = vector(encoder, np.array([values[name] for name in names], float))
         fig.add_bar(
             x=names, y=np.clip(heights, 0, 1).round(3), name=encoder, customdata=heights.round(3),
-            marker={"color": colour(encoder, place), "line_width": 0},
+            marker={"color": paints[encoder], "line_width": 0},
             hovertemplate="%{x}: %{customdata}",
         )  # fmt: skip
     fig.update_yaxes(title_text=quantity, range=[0, 1.02])
     fig.update_layout(bargap=0.25, bargroupgap=0.08)
     return themed(fig, title, height=420, showlegend=True, legend=LEGEND_BELOW, margin_b=92)
+
+
+def _apart(names: Sequence[str]) -> dict[str, str]:
+    """A colour of its own for each name: a method's own, and what is left over for the others."""
+    known = {name: METHODS[name][0] for name in names if name in METHODS}
+    left = [paint for paint in PALETTE if paint not in known.values()]
+    others = [name for name in names if name not in known]
+    return known | {name: left[place % len(left)] for place, name in enumerate(others)}
 
 
 def curves_figure(
@@ -149,28 +177,30 @@ def curves_figure(
     rows = -(-len(panels) // columns)
     fig = make_subplots(
         rows, columns, subplot_titles=list(panels), horizontal_spacing=0.09,
-        vertical_spacing=0.2 / rows,
+        vertical_spacing=0.34 / rows,
     )  # fmt: skip
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
-    shown: set[str] = set()
+    paints, shown = _apart(names), set()
     for place, (panel, curves) in enumerate(panels.items()):
         at = {"row": place // columns + 1, "col": place % columns + 1}
         for name, (places, values) in curves.items():
-            _add_curve(fig, name, names.index(name), places, values, name not in shown, at)
+            _add_curve(fig, name, paints[name], places, values, name not in shown, at)
             shown.add(name)
         if panel in logarithmic:
             fig.update_yaxes(type="log", exponentformat="power", dtick=1, **at)
+        else:
+            fig.update_yaxes(rangemode="tozero", **at)
         if panel in unit_range:
             fig.update_yaxes(range=[-0.04, 1.04], **at)
     fig.update_xaxes(title_text=x, row=rows)
     return themed(
-        fig, title, height=round(150 + 215 * rows), showlegend=True, legend=LEGEND_BELOW,
+        fig, title, height=round(130 + 235 * rows), showlegend=True, legend=LEGEND_BELOW,
         margin_t=88, margin_b=104,
     )  # fmt: skip
 
 
 def _add_curve(
-    fig: go.Figure, name: str, place: int, x: np.ndarray, y: np.ndarray, legend: bool,
+    fig: go.Figure, name: str, paint: str, x: np.ndarray, y: np.ndarray, legend: bool,
     at: dict[str, int],
 ) -> None:  # fmt: skip
     x, y = vector(name, np.asarray(x, float)), np.asarray(y, float)
@@ -179,7 +209,8 @@ def _add_curve(
     there = np.isfinite(y)
     fig.add_scatter(
         x=x[there], y=[float(f"{value:.3g}") for value in y[there]], name=name, legendgroup=name,
-        showlegend=legend, mode="lines+markers", marker={"size": 5}, line=line(name, place), **at,
+        showlegend=legend, mode="lines" if there.sum() > 1 else "markers",
+        line=line(name) | {"color": paint}, **at,
     )  # fmt: skip
 
 
@@ -210,16 +241,16 @@ def encoder_figure(
                         "nearest pictures in feature space"],
     )  # fmt: skip
     for place, (name, (x, y)) in enumerate(curves.items(), start=1):
-        _add_curve(fig, name, 0, x, y, False, {"row": 1, "col": place})
-    for place in (1, 2):  # loss and spread run over powers of ten
-        fig.update_yaxes(type="log", exponentformat="power", dtick=1, row=1, col=place)
+        _add_curve(fig, name, PALETTE[0], x, y, False, {"row": 1, "col": place})
+    for place, ends in ((1, _LOSSES), (2, _SPREADS)):  # the same for all, so that they compare
+        fig.update_yaxes(type="log", exponentformat="power", dtick=2, range=ends, row=1, col=place)
     fig.update_yaxes(rangemode="tozero", row=1, col=3)
     fig.add_bar(
         x=np.arange(1, len(values) + 1), y=np.maximum(values, 1e-6), showlegend=False,
         marker={"color": PALETTE[6], "line_width": 0}, hovertemplate="axis %{x}: %{y:.2g}",
         row=2, col=1,
     )  # fmt: skip
-    fig.update_yaxes(type="log", exponentformat="power", dtick=1, range=[-4, 0.7], row=2, col=1)
+    fig.update_yaxes(type="log", exponentformat="power", dtick=2, range=[-4, 0.7], row=2, col=1)
     heights = np.clip(np.array(list(probes.values()), float), 0, 1)
     fig.add_bar(
         x=list(probes), y=heights.round(3), showlegend=False, text=[f"{h:.2f}" for h in heights],
@@ -228,6 +259,5 @@ def encoder_figure(
     )  # fmt: skip
     fig.update_yaxes(range=[0, 1.15], row=2, col=2)
     _add_strip(fig, frames, captions, len(frames), 3, 1)
-    fig.update_yaxes(scaleanchor="x6", scaleratio=1, row=3, col=1)
     fig.update_annotations({"font": {"size": 13, "color": INK}})
     return themed(fig, title, height=700, showlegend=False, margin_t=96, margin_b=44)

@@ -24,6 +24,7 @@ _IDLE = re.compile(
     rb"font-(?:style|variant|weight): normal);\s?"
 )
 _UNREAD = re.compile(rb' (?:class|data-[a-z-]+)="[^"]*"| style=""')
+_FONT = re.compile(rb"font-family: ([^;\"]*);\s?")
 _EMPTY_GROUP = re.compile(rb"<g(?: transform=\"[^\"]*\"| clip-path=\"[^\"]*\")*(?:/>|></g>)")
 FORMATS = {"svg": "image/svg+xml", "png": "image/png"}
 
@@ -94,10 +95,20 @@ def tidy_svg(svg: bytes) -> bytes:
     svg = _TRANSFORM.sub(lambda move: _DECIMAL.sub(_hundredths, move[0]), svg)
     svg = re.sub(rb'style="[^"]*"', lambda style: _IDLE.sub(b"", style[0]), svg)
     svg = _UNREAD.sub(b"", svg)
+    svg = _font_once(svg)
     left = -1
     while left != len(svg):
         left, svg = len(svg), _EMPTY_GROUP.sub(b"", svg)
     return svg
+
+
+def _font_once(svg: bytes) -> bytes:
+    """A font that all texts have is said once, of the whole picture."""
+    fonts = set(_FONT.findall(svg))
+    if len(fonts) != 1:
+        return svg
+    (font,) = fonts
+    return _FONT.sub(b"", svg).replace(b"<svg ", b'<svg font-family="' + font + b'" ', 1)
 
 
 def _tenths(number: re.Match[bytes]) -> bytes:
