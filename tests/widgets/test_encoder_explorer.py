@@ -47,7 +47,7 @@ def test_it_shows_the_pictures_nearest_in_feature_space():
     strip = mosaic(STACKS.last[order], NEIGHBOURS + 1)
     assert figure.layout.images[0].source == data_uri(enlarged_png(strip, 10), "png")
     captions = [a.text for a in figure.layout.annotations if "rad/s" in a.text]
-    assert captions == [f"+{row}.0 rad/s" for row in order[1:]]
+    assert captions == ["<b>+4.0 rad/s</b>", *(f"+{row}.0 rad/s" for row in order[1:])]
 
 
 def test_a_slow_copy_has_no_gradient_to_stop():

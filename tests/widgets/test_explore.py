@@ -236,6 +236,14 @@ def test_a_picture_says_nothing_that_goes_without_saying():
     )
     kept = b'<text style="fill-opacity: 0.1; font-weight: bold;">opacity: 1; </text>'
     assert tidy_svg(kept) == kept
+    text = b'<svg ><text style="font-family: Arial; font-size: 9px;">a</text>%s</svg>'
+    said_once = tidy_svg(text % b'<text style="font-family: Arial; fill: red;">b</text>')
+    assert said_once == (
+        b'<svg font-family="Arial" ><text style="font-size: 9px;">a</text>'
+        b'<text style="fill: red;">b</text></svg>'
+    )
+    two_fonts = text % b'<text style="font-family: Courier;">b</text>'
+    assert tidy_svg(two_fonts) == two_fonts
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="pictures need a browser")

@@ -149,6 +149,7 @@ def encode(encoder: ConvEncoder, images: Images) -> Float[Array, "batch features
     return made.reshape(len(padded), -1)[:rows]
 
 
+@eqx.filter_jit
 def unexplained(
     agent: AbstractPredictingAgent, model: SelfPredictionModel, batch: PixelWindows
 ) -> tuple[Float[Array, " time"], Float[Array, " time"]]:

@@ -238,7 +238,7 @@ def encoder_figure(
         3, 3, specs=specs, row_heights=[0.33, 0.36, 0.31], horizontal_spacing=0.08,
         vertical_spacing=0.13,
         subplot_titles=[*curves, "spread along principal axes", "what a linear probe reads, R²",
-                        "nearest pictures in feature space"],
+                        "a picture, and the nearest ones in feature space"],
     )  # fmt: skip
     for place, (name, (x, y)) in enumerate(curves.items(), start=1):
         _add_curve(fig, name, PALETTE[0], x, y, False, {"row": 1, "col": place})

@@ -74,13 +74,14 @@ class EncoderView:
         }
         return encoder_figure(
             curves, run.singular, {name: values[-1] for name, values in run.probes.items()},
-            self.held_out.last[rows], ["this one", *self.captions(rows[1:])],
+            self.held_out.last[rows], self.captions(rows),
             title=f"{_words(rate, stop_gradient)}, {steps} step{'s' * (steps > 1)} predicted",
         )  # fmt: skip
 
     def captions(self, rows: np.ndarray) -> list[str]:
-        """The rate of the pendulum in each, which no single picture shows."""
-        return [f"{rate:+.1f} rad/s" for rate in self.held_out.truth["rate"][rows]]
+        """The rate of the pendulum in each, which no single picture shows; the first in bold."""
+        first, *others = (f"{rate:+.1f} rad/s" for rate in self.held_out.truth["rate"][rows])
+        return [f"<b>{first}</b>", *others]
 
 
 def _words(rate: float, stop_gradient: bool) -> str:
