@@ -23,6 +23,12 @@ from toolkit.figures.offline import (
     size_figure,
     trust_figure,
 )
+from toolkit.figures.pixels import (
+    curves_figure,
+    encoder_figure,
+    pictures_figure,
+    probes_figure,
+)
 from toolkit.figures.planning import by_horizon_figure, control_figure, plan_figure
 from toolkit.figures.profiles import profile_figure
 from toolkit.figures.qualities import log_prob_figure, qualities_figure, stages_figure
@@ -66,8 +72,10 @@ __all__ = [
     "control_figure",
     "course_figure",
     "coverage_figure",
+    "curves_figure",
     "dataset_figure",
     "eigenplane_figure",
+    "encoder_figure",
     "endings_figure",
     "energy_figure",
     "error_by_horizon_figure",
@@ -87,7 +95,9 @@ __all__ = [
     "monitor_figure",
     "nonnormal_figure",
     "pendulum_film_figure",
+    "pictures_figure",
     "plan_figure",
+    "probes_figure",
     "profile_figure",
     "qualities_figure",
     "reach_figure",

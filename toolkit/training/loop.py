@@ -55,7 +55,7 @@ def select_seed(state: State, index: int) -> State:
 
 
 def train(
-    learner: AbstractLearner,
+    learner: AbstractUpdater,
     state: State,
     sampler: Sampler,
     *,
@@ -89,7 +89,7 @@ def train(
 
 
 @eqx.filter_jit
-def advance(learner: AbstractLearner, sampler: Sampler, state: State, roots: Any, length: int):
+def advance(learner: AbstractUpdater, sampler: Sampler, state: State, roots: Any, length: int):
     """`length` updates of every seed.
 
     Seeds run side by side on an accelerator and one after another on a CPU, where a single seed
@@ -152,7 +152,7 @@ def _all_finite(state: State, metrics: ChunkMetrics) -> bool:
 
 
 def _first_non_finite(
-    learner: AbstractLearner, sampler: Sampler, state: State, roots: Any, length: int
+    learner: AbstractUpdater, sampler: Sampler, state: State, roots: Any, length: int
 ) -> str:
     """Repeat the chunk one update at a time and say where it broke."""
     for _ in range(length):
