@@ -29,6 +29,9 @@ LIFETIMES = (1.5, 300.0)
 class Spectrum(eqx.Module):
     """Eigenvalues λ_j = μ_j + i·ω_j of a diagonal Koopman generator, and its step size Δt.
 
+    The operator is diag(exp(Δt·λ)) (Eq. 1), the exact solution of dx/dt = diag(λ)·x + u over a step
+    (Eq. 5), in which u is held (`input_gain`).
+
     Everything stored is real; complex numbers are built on use, so any optimiser works.
 
     - real part μ: `constant` (not trained), `bounded` (trained inside `DECAY_BOUNDS`), `free`, or

@@ -1,0 +1,78 @@
+"""Notebooks run for the site, without a browser, in a copy of their folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import nbformat
+
+from toolkit.errors import UserError
+
+Mode = Literal["fast", "full", "no"]
+
+#: Longest time for one cell, in seconds, by mode.
+CELL_TIMEOUT = {"fast": 300, "full": 7200}
+
+
+def run_all(notebooks: list[Path], folder: Path, mode: Mode, *, jobs: int = 1) -> list[Path]:
+    """Run notebooks and write them, with their outputs, into `folder`; `jobs` at the same time.
+
+    `fast` sets TOOLKIT_FAST=1, with which every notebook takes about a minute; with `full` each
+    takes what its header says. With `no` nothing runs, and the copies have no outputs.
+
+    Raises:
+        UserError: a cell failed, or took too long; the message names notebook and error.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(jobs) as pool:
+        environment = os.environ | {
+            "PLOTLY_RENDERER": "plotly_mimetype",
+            "TOOLKIT_FAST": "1" if mode == "fast" else "0",
+            # The kernels use this toolkit, wherever it lies.
+            "PYTHONPATH": os.pathsep.join(
+                [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+            ),
+        }
+
+        def one(path: Path) -> Path:
+            notebook = nbformat.read(path, as_version=4)
+            if mode != "no":
+                print(f"running {path.name}", flush=True)
+                run(notebook, path, environment, CELL_TIMEOUT[mode])
+            notebook.metadata["toolkit_docs"] = mode
+            nbformat.write(notebook, folder / path.name)
+            return folder / path.name
+
+        return list(pool.map(one, notebooks))
+
+
+def run(notebook: Any, path: Path, environment: dict[str, str], timeout: int) -> None:
+    """Run a notebook in place, in a temporary folder with its pictures.
+
+    Raises:
+        UserError: a cell failed, or took longer than `timeout` seconds.
+    """
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    with TemporaryDirectory(prefix="toolkit-docs-") as place:
+        if (path.parent / "images").is_dir():
+            shutil.copytree(path.parent / "images", Path(place) / "images")
+        client = NotebookClient(
+            notebook, timeout=timeout, startup_timeout=120, resources={"metadata": {"path": place}}
+        )
+        try:
+            client.execute(env=environment)
+        except CellExecutionError as error:
+            raise UserError(
+                f"{path.name}: a cell failed with {error.ename}: {error.evalue}"
+            ) from None
+        except CellTimeoutError:
+            raise UserError(f"{path.name}: a cell took longer than {timeout} s.") from None
+        except DeadKernelError:
+            raise UserError(f"{path.name}: the kernel died.") from None
