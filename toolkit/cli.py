@@ -82,6 +82,9 @@ _BENCH = {
     "planning": _command(
         "TD-MPC's decisions and updates with both dynamics", "commands.bench:Planning"
     ),
+    "explorers": _command(
+        "the notebooks' explorers: how long a control makes one wait", "commands.bench:Explorers"
+    ),
     "pixels": _command("updates of the agents that learn from pixels", "commands.bench:Pixels"),
 }
 _STUDIES = {
@@ -112,6 +115,10 @@ _STUDIES = {
     "data-size": _command(
         "offline agents on growing parts of one dataset",
         "studies.data_size:DataSize",
+    ),
+    "control": _command(
+        "agents that learn online, their curves: Figs. 5 and 6 of arXiv:2306.11941",
+        "studies.control:Control",
     ),
     "behaviours": _command(
         "the policies in the package: store stages of a training run",

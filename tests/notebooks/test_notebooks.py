@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 from tests.notebook_checks import check_notebook
+from toolkit.bench.explorers import printed_sweeps, sweep_cell
 from toolkit.exercises import Verdict, student_edition
 from toolkit.exercises.editions import check_structure, tags
 from toolkit.exercises.pictures import picture_file, picture_names, run_cell
@@ -165,13 +166,20 @@ def test_it_runs_in_fast_mode(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
     copy = tmp_path / path.name
     notebook = read(path)
-    nbformat.write(student_edition(notebook) if edition == "students" else notebook, copy)
+    if edition == "students":
+        notebook = student_edition(notebook)
+    else:  # every control of every explorer is moved, once
+        notebook.cells.append(sweep_cell(turns=1))
+    nbformat.write(notebook, copy)
     began = time.monotonic()
     executed = check_notebook(copy, timeout=LIMIT)
     seconds = time.monotonic() - began
     record_property("seconds", round(seconds, 1))
     print(f"{path.name}, {edition}: {seconds:.0f} s")
     assert seconds < LIMIT
+    if edition == "source":
+        swept = printed_sweeps(executed)
+        assert swept and all(each["answers"] for each in swept)
     verdicts = [
         cell.outputs[-1].data["text/plain"] for cell in executed.cells if "check" in tags(cell)
     ]

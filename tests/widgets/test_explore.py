@@ -238,6 +238,18 @@ def test_a_picture_says_nothing_that_goes_without_saying():
     assert tidy_svg(kept) == kept
 
 
+def test_a_style_that_recurs_is_written_once_and_weighs_the_same():
+    label = b'<text style="fill: red; font-size: 9px;">%d</text>'
+    many = b"<svg>" + b"".join(label % i for i in range(3)) + b'<path style="fill: none;"/></svg>'
+    tidy = tidy_svg(many)
+    assert tidy == (
+        b"<svg><style>.s0{fill: red; font-size: 9px;}</style>"
+        b'<text class="s0">0</text><text class="s0">1</text><text class="s0">2</text>'
+        b'<path style="fill: none;"/></svg>'
+    )
+    assert tidy_svg(tidy) == tidy
+
+
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="pictures need a browser")
 def test_pictures_on_request(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     pytest.importorskip("kaleido")

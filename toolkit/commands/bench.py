@@ -304,3 +304,41 @@ class Dynamics:
             notes = [f"{s.case}: {s.parameters} parameters" for s in measured]
             write_report(self.json, report(rows(measured), notes))
         return 0
+
+
+@dataclass(frozen=True)
+class Explorers:
+    """Run the notebooks, work every control of their explorers, and time the kernel's answers."""
+
+    json: Path | None = None
+    """Also write the measurements to this file."""
+    notebooks: Path | None = None
+    """Folder of the notebooks; without it, the source tree's."""
+    only: tuple[str, ...] = ()
+    """Beginnings of the names of those to run; without any, all of them."""
+    full: bool = False
+    """Train as long as a reader would, not in fast mode."""
+
+    def run(self) -> int:
+        """Print each notebook as soon as it is measured."""
+        from toolkit.bench.explorers import measure, summary
+        from toolkit.commands.lab import find_notebooks, require
+
+        require("nbclient")
+        _check_folder(self.json)
+        paths = sorted(find_notebooks(self.notebooks).glob("*.ipynb"))
+        chosen = [p for p in paths if not self.only or p.name.startswith(self.only)]
+        if not chosen:
+            raise UserError(
+                f"`only` must name the beginning of a notebook's name, got {self.only}."
+            )
+
+        def show(rows: list[Row]) -> None:
+            for row in rows:
+                limit = f"limit {1000 * row.reference_seconds:.0f} ms"
+                print(f"{row.case:90s} {1000 * row.seconds:8.1f} ms  {limit}", flush=True)
+
+        measured = measure(chosen, fast=not self.full, on_rows=show)
+        print(summary(measured))
+        _write(self.json, measured, "ratio: share of the limit, of the slowest place of a control")
+        return 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
 import plotly.graph_objects as go
 import traitlets
@@ -12,6 +14,10 @@ from toolkit.widgets.controls import build
 from toolkit.widgets.live import ErrorLine, LiveFigure
 from toolkit.widgets.requirements import ipywidgets
 from toolkit.widgets.support import one_sentence
+
+#: Every explorer that is still there, in the order in which they were made.
+ALIVE: WeakValueDictionary[int, Explorer] = WeakValueDictionary()
+_numbers = itertools.count()
 
 
 class Explorer(ipywidgets.VBox):
@@ -31,6 +37,7 @@ class Explorer(ipywidgets.VBox):
         super().__init__([*self.controls.values(), self._line, self.figure])
         for control in self.controls.values():
             control.observe(self._redraw, names="value")
+        ALIVE[next(_numbers)] = self
 
     @property
     def values(self) -> dict[str, Any]:

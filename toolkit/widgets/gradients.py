@@ -92,6 +92,8 @@ def explore_gradients(models: Mapping[str, AbstractDynamics], window: Window) ->
     """
     view = GradientView(models, window)
     longest = len(window.action)
+    for name in view.models:  # compiled here and now, so that choosing a model does not wait for it
+        view(name, -0.2, 0.05, min(100, longest))
     return explore(
         view,
         model=Choice(list(view.models)),

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ _IDLE = re.compile(
     rb"font-(?:style|variant|weight): normal);\s?"
 )
 _UNREAD = re.compile(rb' (?:class|data-[a-z-]+)="[^"]*"| style=""')
+_STYLE = re.compile(rb' style="([^"]*)"')
 _EMPTY_GROUP = re.compile(rb"<g(?: transform=\"[^\"]*\"| clip-path=\"[^\"]*\")*(?:/>|></g>)")
 FORMATS = {"svg": "image/svg+xml", "png": "image/png"}
 
@@ -85,8 +87,11 @@ def tidy_svg(svg: bytes) -> bytes:
     """An SVG by plotly without its random ids, and with curves to a tenth of a pixel.
 
     So a figure that has not changed gives the same file, and one of half the size: defaults, and
-    what only scripts and style sheets read, are left out too.
+    what only scripts and style sheets read, are left out too, and a style that many parts have
+    is written once.
     """
+    if b"<style>" in svg:  # tidy already: its classes are read
+        return svg
     token = re.search(rb'id="defs-([0-9a-f]{6})"', svg)
     if token:
         svg = svg.replace(token[1], b"figure")
@@ -97,7 +102,22 @@ def tidy_svg(svg: bytes) -> bytes:
     left = -1
     while left != len(svg):
         left, svg = len(svg), _EMPTY_GROUP.sub(b"", svg)
-    return svg
+    return _with_classes(svg)
+
+
+def _with_classes(svg: bytes) -> bytes:
+    """Styles that recur as classes, which weigh the same: plotly repeats a font in every label."""
+    counts = Counter(found[1] for found in _STYLE.finditer(svg))
+    often = sorted(style for style, count in counts.items() if count > 2)
+    if not often:
+        return svg
+    names = {style: b"s%d" % number for number, style in enumerate(often)}
+    sheet = b"".join(b".%s{%s}" % (names[style], style.strip()) for style in often)
+
+    def named(found: re.Match[bytes]) -> bytes:
+        return b' class="%s"' % names[found[1]] if found[1] in names else found[0]
+
+    return _STYLE.sub(named, svg).replace(b">", b"><style>%s</style>" % sheet, 1)
 
 
 def _tenths(number: re.Match[bytes]) -> bytes:
