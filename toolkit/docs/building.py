@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import shutil
 import subprocess
@@ -15,10 +16,10 @@ import nbformat
 from toolkit.docs.citations import Citations, map_page
 from toolkit.docs.help import help_page
 from toolkit.docs.notebooks import notebook_page
-from toolkit.docs.reference import Reference, role
+from toolkit.docs.reference import Reference, role, short_name
 from toolkit.errors import UserError
 
-_ROOM = re.compile(r"\]\((?:\.\./)*toolkit/(\w+)(?:\.py)?\)")
+_LINK = re.compile(r"(\]\(|src=\")([^)\"#:]+)(#[^)\"]*)?(?=[)\"])")
 _DEFINED = re.compile(r"\[`(toolkit\.[\w.]+)`\]\([^)]*\)|`(toolkit\.[\w.]+)`")
 
 
@@ -30,22 +31,22 @@ def gather(root: Path, executed: Path, stage: Path) -> None:
     reference = Reference.read(root)
     made = reference.pages()
     made["cli"] = help_page()
-    for path in sorted((root / "docs").rglob("*.md")):
-        name = path.relative_to(root / "docs").with_suffix("").as_posix()
+    written = [root / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING")]
+    for path in [*written, *sorted((root / "docs").rglob("*.md"))]:
+        source = path.relative_to(root).as_posix()
         text = path.read_text()
-        if name == "equations":
+        if source == "docs/equations.md":
             text = map_page(text, Citations.of(reference))
-        made[name] = linked(text, reference)
-    for name in ("README", "CHANGELOG", "CONTRIBUTING"):
-        made[name] = linked((root / f"{name}.md").read_text(), reference)
-    notebooks = sorted(executed.glob("*.ipynb"))
-    for path in notebooks:
-        made[f"notebooks/{path.stem}"] = notebook_page(nbformat.read(path, as_version=4))
-    made["notebooks/index"] = _list("Notebooks", [path.stem for path in notebooks])
-    lessons = [name for name in made if name.startswith("instructor/")]
-    if lessons and "instructor/index" not in made:
-        titles = sorted(name.removeprefix("instructor/") for name in lessons)
-        made["instructor/index"] = _list("For instructors", titles)
+        page = "README.md" if source == "README.md" else place_of(source)
+        made[page.removesuffix(".md")] = named(linked(text, source), reference)
+    notebooks = {path.stem: _notebook(path) for path in sorted(executed.glob("*.ipynb"))}
+    made |= {f"notebooks/{name}": text for name, text in notebooks.items()}
+    titles = [f"{name[:2]} {_title(text)} <{name}>" for name, text in notebooks.items()]
+    made["notebooks/index"] = "# Notebooks\n" + _contents(titles, shown=True)
+    lessons = [name.partition("/")[2] for name in sorted(made) if name.startswith("instructor/")]
+    if "index" in lessons:
+        made["instructor/index"] += _contents([name for name in lessons if name != "index"])
+        made["index"] = made["index"].replace("\nagents\n", "\ninstructor/index\nagents\n")
     for name, text in made.items():
         place = stage / f"{name}.md"
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -57,18 +58,43 @@ def gather(root: Path, executed: Path, stage: Path) -> None:
         shutil.copy(root / name, stage / name)
 
 
-def linked(text: str, reference: Reference) -> str:
-    """A page of the repository as a page of the site: its links lead to pages of the site."""
-    text = text.replace("](../", "](").replace("](docs/", "](").replace('src="docs/', 'src="')
-    text = re.sub(r"\]\((notebooks/\w+)\.ipynb\)", r"](\1.md)", text)
-    text = _ROOM.sub(r"](api/toolkit.\1.md)", text)
+def place_of(path: str) -> str:
+    """Where a file of the repository is on the site, as a path of the gathered pages."""
+    if path == "README.md":
+        return "index.md"
+    if path.startswith("docs/"):
+        return re.sub(r"(^|/)README\.md$", r"\1index.md", path.removeprefix("docs/"))
+    if path.endswith(".ipynb"):
+        return f"{path.removesuffix('.ipynb')}.md"
+    room = re.fullmatch(r"toolkit/(\w+)(?:\.py|/.*)?", path)
+    if room:
+        return "cli.md" if room[1] == "commands" else f"api/toolkit.{room[1]}.md"
+    return path
 
-    def name(match: re.Match[str]) -> str:
-        path = match[1] or match[2]
-        found = reference.canonical(path)
-        return role(found, path.rpartition(".")[2]) if found in reference.names else match[0]
 
-    return _DEFINED.sub(name, text)
+def linked(text: str, source: str) -> str:
+    """The text of a file of the repository, its relative links turned to pages of the site.
+
+    `source` is the file's path in the repository.
+    """
+    here = posixpath.dirname(place_of(source))
+
+    def turn(match: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), match[2]))
+        place = posixpath.relpath(place_of(target), here or ".")
+        return f"{match[1]}{place}{match[3] or ''}"
+
+    return _LINK.sub(turn, text)
+
+
+def named(text: str, reference: Reference) -> str:
+    """The text with a link at each full name of the reference that stands in backticks."""
+
+    def link(match: re.Match[str]) -> str:
+        found = reference.names.get(reference.canonical(match[1] or match[2]))
+        return role(found.path, short_name(found)) if found else match[0]
+
+    return _DEFINED.sub(link, text)
 
 
 def sphinx(root: Path, stage: Path, out: Path, *, jobs: int = 1) -> None:
@@ -92,9 +118,22 @@ def sphinx(root: Path, stage: Path, out: Path, *, jobs: int = 1) -> None:
     shutil.copy(str(plotly), out / "_static" / "plotly.min.js")
 
 
-def _list(title: str, names: list[str]) -> str:
-    listed = "\n".join(names)
-    return f"# {title}\n\n```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
+def _notebook(path: Path) -> str:
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = linked(cell.source, f"notebooks/{path.name}")
+    return notebook_page(notebook)
+
+
+def _contents(pages: list[str], *, shown: bool = False) -> str:
+    option = ":maxdepth: 1" if shown else ":hidden:"
+    listed = "\n".join(pages)
+    return f"\n```{{toctree}}\n{option}\n\n{listed}\n```\n"
+
+
+def _title(page: str) -> str:
+    return next(line[2:] for line in page.splitlines() if line.startswith("# "))
 
 
 def _copy(source: Path, target: Path) -> None:

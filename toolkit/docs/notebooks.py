@@ -29,18 +29,13 @@ def notebook_page(notebook: Any) -> str:
     parts = []
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
-            parts.append(site_links(cell.source))
+            parts.append(cell.source)
         elif cell.cell_type == "code":
             parts += [_code(cell), *(_output(o, models) for o in _merged(cell.get("outputs", [])))]
         if number == 0:
             about = ABOUT[notebook.metadata.get("toolkit_docs", "no")]
             parts.append(f":::{{admonition}} How to read this page\n{about} {LIVE}\n:::")
     return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def site_links(text: str) -> str:
-    """Links to other notebooks, as links to their pages."""
-    return re.sub(r"\]\((\w+)\.ipynb(#[^)]*)?\)", r"](\1.md\2)", text)
 
 
 def _code(cell: Any) -> str:

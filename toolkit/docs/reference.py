@@ -79,6 +79,13 @@ class Reference:
             return path
 
 
+def short_name(item: Any) -> str:
+    """A name as it is spoken of: methods with their class, modules with their room."""
+    if item.is_module or item.parent.is_class:
+        return item.path.split(".", item.path.count(".") - 1)[-1]
+    return item.name
+
+
 def role(path: str, text: str) -> str:
     """A link to a name of the reference."""
     return f"{{py:obj}}`{text} <{path}>`"
@@ -157,7 +164,7 @@ def _table(reference: Reference, items: list[Any]) -> list[str]:
     rows = []
     for item in items:
         text = to_markdown(summary(documentation(item)), reference.link(item))
-        rows.append(f"| {role(item.path, item.path.removeprefix('toolkit.'))} | {text} |")
+        rows.append(f"| {role(item.path, short_name(item))} | {text} |")
     return ["| name | what it is |", "|---|---|", *rows]
 
 
@@ -258,7 +265,7 @@ def _heading(reference: Reference, item: Any) -> tuple[str, list[str]]:
     if item.annotation:
         options.append(f":type: {_quoted(_text(reference, item.annotation))}")
     value = str(item.value) if item.value is not None else ""
-    if value and "property" not in item.labels and "field(" not in value:
+    if value and item.labels & {"class-attribute", "module-attribute"} and "field(" not in value:
         options.append(f":value: {_quoted(_short(value))}")
     return name, options
 
