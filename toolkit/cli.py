@@ -127,6 +127,7 @@ _STUDIES = {
 }
 COMMANDS: dict[str, Command | Group] = {
     "lab": _command("open JupyterLab on the notebooks", "commands.lab:Lab"),
+    "docs": _command("build the documentation site and check it", "commands.docs:Docs"),
     "doctor": _command("what is here, what is missing, how to get it", "commands.doctor:Doctor"),
     "data": Group("datasets: list, fetch, check, make, subsample", "command", lambda: _DATA),
     "train": Group("train a model on a dataset, or an agent online", "model", _models),

@@ -350,7 +350,7 @@ class SymmetryFilter(AbstractAugmentation):
 
 
 def mean_violation(model: TDM, latent: Latent) -> Scalar:
-    """ℓ_Tsym (arXiv:2306.04220 Eq. 7) of a batch of latent points, a mean over batch and coordinates."""
+    """ℓ_Tsym (arXiv:2306.04220 Eq. 7) of latent points, a mean over batch and coordinates."""
     each = jax.vmap(lambda point: symmetry_violation(model, point))(latent)
     return jnp.mean(each) / latent.state.shape[1]
 

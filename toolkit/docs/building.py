@@ -10,23 +10,49 @@ import subprocess
 import sys
 from importlib.metadata import distribution
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 
+from toolkit.docs.checking import check_site
 from toolkit.docs.citations import Citations, map_page
 from toolkit.docs.help import help_page
 from toolkit.docs.notebooks import notebook_page
 from toolkit.docs.reference import Reference, role, short_name
+from toolkit.docs.running import Mode, run_all
 from toolkit.errors import UserError
 
 _LINK = re.compile(r"(\]\(|src=\")([^)\"#:]+)(#[^)\"]*)?(?=[)\"])")
 _DEFINED = re.compile(r"\[`(toolkit\.[\w.]+)`\]\([^)]*\)|`(toolkit\.[\w.]+)`")
 
 
-def gather(root: Path, executed: Path, stage: Path) -> None:
+def build(
+    root: Path, out: Path, mode: Mode, *, executed: Path | None = None, jobs: int = 1
+) -> list[str]:
+    """The site of the source tree in `root`; what `check_site` finds wrong with it.
+
+    A site is written to `out` even if something is wrong with it, so that it can be looked at.
+
+    Raises:
+        UserError: `out` holds something else than a site, a notebook failed, or Sphinx complained.
+    """
+    if out.exists() and not (out / "searchindex.js").is_file() and any(out.iterdir()):
+        raise UserError(f"`out` must be a folder for the site alone, and {out} holds other files.")
+    sources = sorted((root / "notebooks").glob("*.ipynb"))
+    with TemporaryDirectory(prefix="toolkit-docs-") as place:
+        stage = Path(place) / "pages"
+        shown = run_all(sources, executed or Path(place) / "executed", mode, jobs=jobs)
+        gather(root, shown, stage)
+        sphinx(root, stage, Path(place) / "site", jobs=jobs)
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.copytree(Path(place) / "site", out)
+    return check_site(out)
+
+
+def gather(root: Path, executed: list[Path], stage: Path) -> None:
     """Write every page of the site into `stage`: what is written by hand, and what is made.
 
-    `executed` holds the notebooks as they are to be shown.
+    `executed` are the notebooks as they are to be shown.
     """
     reference = Reference.read(root)
     made = reference.pages()
@@ -39,7 +65,7 @@ def gather(root: Path, executed: Path, stage: Path) -> None:
             text = map_page(text, Citations.of(reference))
         page = "README.md" if source == "README.md" else place_of(source)
         made[page.removesuffix(".md")] = named(linked(text, source), reference)
-    notebooks = {path.stem: _notebook(path) for path in sorted(executed.glob("*.ipynb"))}
+    notebooks = {path.stem: _notebook(path) for path in executed}
     made |= {f"notebooks/{name}": text for name, text in notebooks.items()}
     titles = [f"{name[:2]} {_title(text)} <{name}>" for name, text in notebooks.items()]
     made["notebooks/index"] = "# Notebooks\n" + _contents(titles, shown=True)

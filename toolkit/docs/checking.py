@@ -84,7 +84,7 @@ def _broken(path: Path, page: Page, pages: dict[Path, Page], site: Path) -> list
         target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
         if not target.is_file() or not target.is_relative_to(site.resolve()):
             found.append(f"{link} leads nowhere")
-        elif parts.fragment and target in pages:
-            if unquote(parts.fragment) not in pages[target].anchors:
-                found.append(f"{link} leads to no such place")
+        elif target in pages and parts.fragment:
+            anchors = pages[target].anchors
+            found += [] if unquote(parts.fragment) in anchors else [f"{link} has no such place"]
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from toolkit.docs.prose import ARXIV
@@ -41,7 +40,7 @@ class Citations:
         """What the classes, functions and methods of the reference cite."""
         found = {}
         for path, item in reference.names.items():
-            if item.docstring and not item.is_attribute or _is_property(item):
+            if (item.docstring and not item.is_attribute) or _is_property(item):
                 cited = [entry for entry in cited_by(item) if entry[0] in PAPERS]
                 if cited:
                     found[path] = list(dict.fromkeys(cited))

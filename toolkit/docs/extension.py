@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from docutils.utils.math.latex2mathml import tex2mathml
 from docutils.utils.math import MathError
+from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.addnodes import pending_xref
 from sphinx.util import logging
 
@@ -62,7 +62,11 @@ def _keep_own_links(_app: Any, tree: Any) -> None:
 
 def _whole(link: pending_xref) -> str:
     """The name as it was written; where Sphinx keeps a short one too, it is marked by `*`."""
-    chosen = [child for child in link.children if isinstance(child, nodes.Element) and child.get("condition") == "*"]
+    chosen = [
+        child
+        for child in link.children
+        if isinstance(child, nodes.Element) and child.get("condition") == "*"
+    ]
     return "".join(child.astext() for child in chosen or link.children)
 
 

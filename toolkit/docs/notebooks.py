@@ -6,11 +6,11 @@ import json
 import re
 from typing import Any
 
+from toolkit.docs.running import WIDGET_STATE
 from toolkit.exercises.editions import tags
 
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
-STATE = "application/vnd.jupyter.widget-state+json"
 #: What a page says of its outputs, by how it was run.
 ABOUT = {
     "fast": "The outputs below come from a short run (`TOOLKIT_FAST=1`), in which models stay "
@@ -25,7 +25,7 @@ _TYPES = {"float": "f", "int": "i", "uint": "u"}
 
 def notebook_page(notebook: Any) -> str:
     """The page in Markdown; how it was run stands in the notebook's metadata."""
-    models = notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
+    models = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
     parts = []
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
@@ -131,7 +131,7 @@ def _put_back(state: Any, buffer: Any) -> None:
     for step in path:
         place = place[step]
     if last in ("buffer", "value") and "dtype" in place:
-        kind, bits = re.fullmatch(r"([a-z]+)(\d+)", place["dtype"]).groups()
+        kind, bits = place["dtype"].rstrip("0123456789"), place["dtype"].lstrip("abcdefinotu")
         shape = ",".join(map(str, place.get("shape", [])))
         place.clear()
         place.update(dtype=f"{_TYPES[kind]}{int(bits) // 8}", bdata=buffer["data"], shape=shape)

@@ -46,6 +46,9 @@ class Spectrum(eqx.Module):
             `lifetimes` convert to Hz and seconds.
     Source: arXiv:2306.11941 §3.2.2 and App. G. The paper leaves the first Δt open; 1/modes is the
             largest that keeps Δt·ω ≤ π for the increasing spectrum, i.e. free of aliasing.
+
+    Raises:
+        UserError: `modes`, the first step, the decay or a scheme is out of what is allowed.
     """
 
     raw_real: Float[Array, " modes"]
