@@ -10,6 +10,8 @@ from typing import Literal
 
 from toolkit.errors import UserError
 
+#: How many problems are printed.
+_SHOWN = 50
 _NEEDED = ("sphinx", "myst_parser", "furo", "griffe", "nbclient")
 
 
@@ -45,7 +47,7 @@ class Docs:
         from toolkit.docs.building import build
 
         problems = build(root, self.out, self.execute, executed=self.executed, jobs=self.jobs)
-        for problem in problems:
+        for problem in problems[:_SHOWN]:
             print(problem, file=sys.stderr)
         print(f"{self.out / 'index.html'}: {len(problems) or 'no'} problems")
         return 1 if problems else 0

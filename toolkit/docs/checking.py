@@ -55,6 +55,7 @@ def check_site(site: Path) -> list[str]:
 
     Links to other sites are not followed. Listings of our own source may speak of errors.
     """
+    site = site.resolve()
     pages = {path: _read(path) for path in sorted(site.rglob("*.html"))}
     if not pages:
         return [f"{site}: there is no page"]
@@ -82,7 +83,7 @@ def _broken(path: Path, page: Page, pages: dict[Path, Page], site: Path) -> list
                 found.append("an empty picture")
             continue
         target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-        if not target.is_file() or not target.is_relative_to(site.resolve()):
+        if not target.is_file() or not target.is_relative_to(site):
             found.append(f"{link} leads nowhere")
         elif target in pages and parts.fragment:
             anchors = pages[target].anchors

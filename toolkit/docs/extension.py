@@ -18,6 +18,7 @@ from sphinx.util import logging
 SCRIPT = "figures.js"
 #: What stands for commands that the converter does not know.
 _KNOWN_AS = {"dots": r"\ldots", "big": ""}
+_NAVIGATION: dict[str, str] = {}
 _LOG = logging.getLogger(__name__)
 
 
@@ -25,6 +26,7 @@ def setup(app: Any) -> dict[str, Any]:
     """Connect the parts; Sphinx calls this."""
     app.add_html_math_renderer("mathml", (_math, None), (_math, None))
     app.connect("html-page-context", _add_figure_script)
+    app.connect("html-page-context", _share_navigation, priority=100)  # before the theme asks
     app.connect("doctree-read", _keep_own_links)
     app.connect("viewcode-find-source", lambda _app, module: _source(module))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -50,6 +52,21 @@ def _math(writer: Any, node: Any) -> None:
         raise nodes.SkipNode from None
     writer.body.append(f'<div class="math">{text}</div>' if block else text)
     raise nodes.SkipNode
+
+
+def _share_navigation(
+    _app: Any, page: str, _template: str, context: dict[str, Any], _tree: Any
+) -> None:
+    """Listings in one folder have the same navigation; made for each, it takes most of the time."""
+    if page.startswith("_modules/") and "toctree" in context:
+        make, folder = context["toctree"], page.rpartition("/")[0]
+
+        def shared(**options: Any) -> str:
+            if folder not in _NAVIGATION:
+                _NAVIGATION[folder] = make(**options)
+            return _NAVIGATION[folder]
+
+        context["toctree"] = shared
 
 
 def _keep_own_links(_app: Any, tree: Any) -> None:

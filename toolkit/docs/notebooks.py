@@ -131,7 +131,8 @@ def _put_back(state: Any, buffer: Any) -> None:
     for step in path:
         place = place[step]
     if last in ("buffer", "value") and "dtype" in place:
-        kind, bits = place["dtype"].rstrip("0123456789"), place["dtype"].lstrip("abcdefinotu")
+        kind = place["dtype"].rstrip("0123456789")
+        bits = place["dtype"].removeprefix(kind)
         shape = ",".join(map(str, place.get("shape", [])))
         place.clear()
         place.update(dtype=f"{_TYPES[kind]}{int(bits) // 8}", bdata=buffer["data"], shape=shape)
