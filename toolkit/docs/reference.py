@@ -29,7 +29,7 @@ class Reference:
     @classmethod
     def read(cls, root: Path) -> Reference:
         """The names of the source tree in `root`."""
-        package = griffe.load("toolkit", search_paths=[str(root)], allow_inspection=False)
+        package = griffe.load("toolkit", search_paths=[str(root)], try_relative_path=False)
         return cls(package, {found.path: found for found in _walk(package)})
 
     def modules(self, depth: int = 1) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -92,7 +93,8 @@ def run(notebook: Any, path: Path, environment: dict[str, str], timeout: int) ->
             notebook, timeout=timeout, startup_timeout=120, resources={"metadata": {"path": place}}
         )
         try:
-            client.execute(env=environment, stderr=subprocess.DEVNULL)  # a kernel is talkative
+            # a kernel is talkative; its own event loop, as several may run at the same time
+            asyncio.run(client.async_execute(env=environment, stderr=subprocess.DEVNULL))
         except CellExecutionError as error:
             raise UserError(
                 f"{path.name}: a cell failed with {error.ename}: {error.evalue}"

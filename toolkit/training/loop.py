@@ -92,7 +92,9 @@ def train(
 
 
 @eqx.filter_jit
-def advance(learner: AbstractLearner, sampler: Sampler, state: State, roots: Any, length: int):
+def advance(
+    learner: AbstractLearner, sampler: Sampler, state: State, roots: Any, length: int
+) -> tuple[State, Any]:
     """`length` updates of every seed.
 
     Seeds run side by side on an accelerator and one after another on a CPU, where a single seed
