@@ -67,7 +67,7 @@ def gather(root: Path, executed: list[Path], stage: Path) -> None:
         made[page.removesuffix(".md")] = named(linked(text, source), reference)
     notebooks = {path.stem: _notebook(path) for path in executed}
     made |= {f"notebooks/{name}": text for name, text in notebooks.items()}
-    titles = [f"{name[:2]} {_title(text)} <{name}>" for name, text in notebooks.items()]
+    titles = [f"{_number(name)}{_title(text)} <{name}>" for name, text in notebooks.items()]
     made["notebooks/index"] = "# Notebooks\n" + _contents(titles, shown=True)
     lessons = [name.partition("/")[2] for name in sorted(made) if name.startswith("instructor/")]
     if "index" in lessons:
@@ -156,6 +156,11 @@ def _contents(pages: list[str], *, shown: bool = False) -> str:
     option = ":maxdepth: 1" if shown else ":hidden:"
     listed = "\n".join(pages)
     return f"\n```{{toctree}}\n{option}\n\n{listed}\n```\n"
+
+
+def _number(name: str) -> str:
+    number = re.match(r"\d+", name)
+    return f"{number[0]} " if number else ""
 
 
 def _title(page: str) -> str:
