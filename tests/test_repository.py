@@ -27,7 +27,7 @@ def readme_command(name: str) -> str:
     return block[1]
 
 
-@pytest.mark.parametrize("name", ["lab", "test"])
+@pytest.mark.parametrize("name", ["lab", "test", "docs"])
 def test_readme_commands_are_one_line_and_install_known_extras(name):
     command = readme_command(name)
     assert "\n" not in command

@@ -51,11 +51,19 @@ class AbstractOnlineAgent(AbstractUpdater):
 
     @abstractmethod
     def init(self, spec: EnvSpec, *, key: Key) -> State:
-        """The state before the first update, sized for the environment."""
+        """The state before the first update, sized for the environment.
+
+        Raises:
+            UserError: a hyperparameter is out of its range, or does not fit the environment.
+        """
 
     @abstractmethod
     def empty_replay(self, spec: EnvSpec, batch: int) -> Any:
-        """A replay without experience, to which `batch` transitions are added at a time."""
+        """A replay without experience, to which `batch` transitions are added at a time.
+
+        Raises:
+            UserError: the replay is too small for a batch.
+        """
 
     @abstractmethod
     def policy(self, state: State, *, explore: bool) -> AbstractPolicy:
@@ -153,7 +161,11 @@ class AbstractOfflineAgent(AbstractLearner):
 
 
 def check_is_fitted(learner: eqx.Module, *names: str) -> None:
-    """Refuse a learner some of whose hyperparameters are still left to the data."""
+    """Refuse a learner some of whose hyperparameters are still left to the data.
+
+    Raises:
+        UserError: one is; the message names it.
+    """
     for name in names:
         if getattr(learner, name) is None:
             raise UserError(f"`{name}` is left to the data; `fitted_to(dataset)` fills it in.")

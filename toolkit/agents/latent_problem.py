@@ -18,7 +18,7 @@ from toolkit.types import Key, Obs
 class LatentProblem(AbstractProblem):
     """Σ γᵗ·R(z_t, a_t) + γᴴ·min_j Q_j(z_H, π(z_H)), and the policy's own sequences as proposals.
 
-    Source: arXiv:2203.04955 Eq. 3 and §3.
+    Source: arXiv:2203.04955 Eq. 3 and §3; arXiv:2306.11941 Eq. 3 with a value behind the horizon.
     """
 
     model: WorldModel

@@ -46,6 +46,9 @@ class PixelReplay(AbstractHostReplay):
     Frames of 84 × 84 pixels of DeepMind Control, 21,168 bytes raw, take 6,300 (ball_in_cup) to
     8,600 (walker), so 100,000 of them at most 0.9 GB. Undoing one takes 0.07 ms; several threads
     share the work while the device computes.
+
+    Raises:
+        UserError: the capacity does not hold a stack of each copy.
     """
 
     def __init__(self, capacity: int, num_envs: int, action_dim: int, *, stack: int):

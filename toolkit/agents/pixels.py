@@ -34,6 +34,9 @@ class ConvEncoder(eqx.Module):
 
     Source: arXiv:1910.01741 App. B; what follows the convolutions is one part there for the
             actor and one for the critics, and one for all here, as in arXiv:2306.11941 App. C.2.
+
+    Raises:
+        UserError: `image_size` or `filters` is too small.
     """
 
     kernels: tuple[Float[Array, "3 3 in out"], ...]

@@ -144,7 +144,7 @@ def actor_loss(
     *,
     key: Key,
 ) -> tuple[Scalar, Float[Array, " batch"]]:
-    """mean(α log π(ã|s) − min_j Q_j(s, ã)), ã ~ π (Eq. 7), and the log-densities."""
+    """mean(α log π(ã|s) − min_j Q_j(s, ã)), ã ~ π (arXiv:1812.05905 Eq. 7), and log-densities."""
     action, log_prob = draw(actor, obs, key=key)
     return jnp.mean(temperature * log_prob - critic.least(obs, action)), log_prob
 

@@ -123,6 +123,11 @@ class SymmetryShifts(eqx.Module):
         return KoopmanForwardLearner(num_updates=self.model_updates)
 
     def check_foundation(self, trained: str, parts: frozenset[str]) -> None:
+        """Refuse a model that has not the symmetries of the `generator`.
+
+        Raises:
+            UserError: the model has no symmetries for the `generator`.
+        """
         wanted = "diagonal" if self.generator == "spectral" else "bilinear"
         if wanted not in parts:
             name = "spectral-core" if self.generator == "spectral" else "koopman-forward"
@@ -132,6 +137,11 @@ class SymmetryShifts(eqx.Module):
             )
 
     def prepare(self, dataset: Dataset) -> Any:
+        """What the agent draws batches from, once the settings of the shifts are checked.
+
+        Raises:
+            UserError: `probability` or `shift` is out of its range, or the agent refuses.
+        """
         if not 0 <= self.probability <= 1:
             raise UserError(f"`probability` must lie in 0..1, got {self.probability}.")
         if not self.shift >= 0:

@@ -89,7 +89,8 @@ def terms_of(
 ) -> Terms:  # fmt: skip
     """Unroll from the encoded start under the known actions, and compare with the targets.
 
-    `next_latents` are h_θ⁻(s') and `y` the TD targets; no gradient reaches what made them.
+    `next_latents` are h_θ⁻(s') and `y` the TD targets; no gradient reaches what made them. With a
+    spectrum for dynamics this is arXiv:2306.11941 Eq. 10, without its weights c.
     """
     start = jax.vmap(model.encode)(batch.obs)
     after = model.dynamics.rollout(start, batch.action)

@@ -62,9 +62,10 @@ class TSRLState(AbstractTD3State):
 class TSRL(AbstractOfflineAgent):
     """TD3 in the frozen latent of a TDM, with its symmetry as constraint and as filter.
 
-    The critics see φ(s, a), the actor sees the state. The actor is held to latent actions near
-    the recorded ones and to points of small ℓ_Tsym (Eq. 11); latent noise makes further
-    transitions, of which those are kept whose ℓ_Tsym is within a quantile of the data's (Eq. 12).
+    The critics see φ(s, a) (Eq. 9), the actor sees the state. The actor is held to latent actions
+    near the recorded ones and to points of small ℓ_Tsym (Eq. 10, as penalties Eq. 11); latent noise
+    makes further transitions, of which those are kept whose ℓ_Tsym is within a quantile of the
+    data's (Eq. 12).
 
     Penalties are means over coordinates, as in the published code: the paper's λ are for it. The
     actor climbs the lesser critic, also as in the code; the paper does not say which one.
@@ -349,7 +350,7 @@ class SymmetryFilter(AbstractAugmentation):
 
 
 def mean_violation(model: TDM, latent: Latent) -> Scalar:
-    """ℓ_Tsym (Eq. 7) of a batch of latent points, as a mean over batch and coordinates."""
+    """ℓ_Tsym (arXiv:2306.04220 Eq. 7) of latent points, a mean over batch and coordinates."""
     each = jax.vmap(lambda point: symmetry_violation(model, point))(latent)
     return jnp.mean(each) / latent.state.shape[1]
 

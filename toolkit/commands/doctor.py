@@ -23,6 +23,7 @@ _EXTRAS = {
     "anywidget": ("anywidget", "notebooks", "draggable figures"),
     "nbclient": ("nbclient", "notebooks", "notebooks without a browser"),
     "nbconvert": ("nbconvert", "notebooks", "notebooks as HTML pages"),
+    "sphinx": ("sphinx", "docs", "the documentation site"),
 }
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 

@@ -136,7 +136,11 @@ class Make:
     """Built-in systems: what drives them."""
 
     def run(self) -> int:
-        """Print what was written."""
+        """Print what was written.
+
+        Raises:
+            UserError: the name is unknown, or its arguments do not fit.
+        """
         from toolkit.data.catalogue import entries, find_entry
 
         entry, makeable = find_entry(self.name), ("simulated", "made", "bundled")

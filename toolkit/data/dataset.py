@@ -125,7 +125,11 @@ class Dataset(eqx.Module):
         return np.stack([first, np.append(first[1:], len(episode))], axis=1)
 
     def take_episodes(self, ids: np.ndarray, step: str) -> Dataset:
-        """The chosen episodes, in the order given, renumbered; `step` goes into the history."""
+        """The chosen episodes, in the order given, renumbered; `step` goes into the history.
+
+        Raises:
+            UserError: no episode is chosen, or an id is out of range.
+        """
         bounds = self.episode_bounds()
         ids = np.asarray(ids, int)
         if ids.size == 0:

@@ -13,7 +13,11 @@ SATURATED = 0.999
 
 
 def layout_findings(raw: RawArrays) -> list[Finding]:
-    """Shapes and types. With an error among these, nothing else can be examined."""
+    """Shapes and types. With an error among these, nothing else can be examined.
+
+    Raises:
+        UserError: actions are no `(rows, dims)` array.
+    """
     try:
         check_rows(raw)
         if raw.actions.ndim != 2 or raw.actions.shape[1] == 0:

@@ -26,7 +26,11 @@ class Normaliser(eqx.Module):
 
     @classmethod
     def fit(cls, observations: Any, epsilon: float = 1e-3) -> Normaliser:
-        """Mean and standard deviation over all rows of `(rows, obs)`, in float64 then rounded."""
+        """Mean and standard deviation over all rows of `(rows, obs)`, in float64 then rounded.
+
+        Raises:
+            UserError: there are no rows, or the array has another shape.
+        """
         rows = np.asarray(observations, np.float64)
         if rows.ndim != 2 or rows.shape[0] < 1:
             raise UserError(

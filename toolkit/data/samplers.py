@@ -39,6 +39,9 @@ class TransitionSampler(eqx.Module):
     """Uniform transitions. Rows without a true successor count only where they are terminal.
 
     With `successors_only` they do not count at all, as dynamics are fitted.
+
+    Raises:
+        UserError: no row has a known successor.
     """
 
     dataset: Dataset

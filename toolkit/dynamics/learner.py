@@ -29,7 +29,10 @@ class DynamicsState(eqx.Module):
 
 
 class AbstractDynamicsLearner(AbstractLearner):
-    """Adam on Eq. 7 over random windows of normalised data; subclasses say which model."""
+    """Adam on Eq. 7 over random windows of normalised data; subclasses say which model.
+
+    Source: arXiv:2306.11941 §3.3.
+    """
 
     hidden: int = 256
     """Width of the state encoder and the decoder."""

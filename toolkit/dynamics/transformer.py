@@ -82,6 +82,9 @@ class TransformerDynamics(AbstractDynamics):
 
     Shapes: latent `(width,)`.
     Source: arXiv:1706.03762 with the norms in front; the baseline of arXiv:2306.11941 §4.1.
+
+    Raises:
+        UserError: the width is not a multiple of twice the heads.
     """
 
     heads: Heads

@@ -89,8 +89,8 @@ def measure(
 ) -> dict[str, float]:
     """The terms that `learner` trained, as means over transitions, and what the monitors look at.
 
-    Only what a model has is measured. Without a learner, the terms are those of a TDM, Eq. 3–7
-    and 13.
+    Only what a model has is measured. Without a learner, the terms are those of a TDM,
+    arXiv:2306.04220 Eq. 3–7 and 13.
 
     `reverse_contradiction` is the mean of |f(z) + g(z′)|² at recorded next states over that of
     |f(z)|²: 0 for an exact reverse model, 1 for one that says nothing. Eq. 7 can be small beside

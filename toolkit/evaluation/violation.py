@@ -17,7 +17,7 @@ from toolkit.tsymmetry import TDM, symmetry_violation
 def violations(
     model: TDM, obs: Float[Array, "rows obs"], action: Float[Array, "rows action"]
 ) -> Float[Array, " rows"]:
-    """ℓ_Tsym (Eq. 7) of normalised states and actions, whether or not they were recorded."""
+    """ℓ_Tsym (arXiv:2306.04220 Eq. 7) of normalised states and actions, recorded or not."""
     return jax.vmap(lambda s, a: symmetry_violation(model, model.encode(s, a)))(obs, action)
 
 

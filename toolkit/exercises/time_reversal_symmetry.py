@@ -98,7 +98,7 @@ def check_chain_rule_rate(answer: Callable[..., Any]) -> str:
 
 @check
 def check_symmetry_violation(answer: Callable[..., Any]) -> str:
-    """`symmetry_violation(f, g, z_s, z_a)`: |f + g(z_s + f, z_a)|² (Eq. 7)."""
+    """`symmetry_violation(f, g, z_s, z_a)`: |f + g(z_s + f, z_a)|², arXiv:2306.04220 Eq. 7."""
     first = np.array([[0.9, -0.3], [0.2, 0.7]])
     second = np.array([[-0.5, 0.4], [0.1, -0.8]])
     state, action = np.array([0.6, -0.9]), np.array([0.5])

@@ -93,6 +93,9 @@ def strongest(weights: Num[AnyArray, " modes"] | None, count: int, modes: int) -
     """Numbers of the `count` modes with the largest weights, in ascending order.
 
     Without weights, `count` modes spread evenly over all.
+
+    Raises:
+        UserError: there are not as many weights as modes.
     """
     count = min(count, modes)
     if weights is None:

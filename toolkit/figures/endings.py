@@ -92,6 +92,9 @@ def action_lags(dataset: Dataset, lags: Sequence[int] = LAGS) -> np.ndarray:
 
     R² of a linear fit of the change of state on the state and on the action `lag` rows later,
     less R² of a fit on the state alone, averaged over coordinates. In a sound file lag 0 wins.
+
+    Raises:
+        UserError: the episodes are too short for the lags.
     """
     obs, after = (
         np.asarray(dataset.observations, float),

@@ -43,7 +43,9 @@ def metric_names(rows: Sequence[Mapping[str, float]], x: str = "update") -> list
     return [name for name in dict.fromkeys(key for row in rows for key in row) if name != x]
 
 
-def column(rows: Sequence[Mapping[str, float]], name: str, x: str = "update"):
+def column(
+    rows: Sequence[Mapping[str, float]], name: str, x: str = "update"
+) -> tuple[np.ndarray, np.ndarray]:
     """Steps and values of the rows that hold `name`; what is not finite becomes NaN."""
     pairs = [(row[x], row[name]) for row in rows if name in row and x in row]
     steps, values = np.asarray(pairs, float).reshape(-1, 2).T

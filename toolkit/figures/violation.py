@@ -183,7 +183,9 @@ def monitor_figure(
     *,
     title: str = "Two ways to ask the reverse model",
 ) -> go.Figure:
-    """For each model, Eq. 7 and what Eq. 13 adds, as shares of the forward rate's own square.
+    """Eq. 7 of each model and what Eq. 13 adds, as shares of the forward rate's own square.
+
+    Source: arXiv:2306.04220.
 
     `models` holds both shares; `limit` is where the monitor calls a reverse model degenerate.
 

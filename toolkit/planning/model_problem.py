@@ -24,6 +24,8 @@ class ModelProblem(AbstractProblem):
     rewards are. A candidate is one call of its `predict`, so a model that is linear in time goes
     through it in one propagation. The model does not know about falling: what ends an episode
     must show in the rewards.
+
+    Source: arXiv:2306.11941 Eq. 3, without the expectation: the model is deterministic.
     """
 
     model: Any

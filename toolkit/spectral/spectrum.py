@@ -29,6 +29,9 @@ LIFETIMES = (1.5, 300.0)
 class Spectrum(eqx.Module):
     """Eigenvalues λ_j = μ_j + i·ω_j of a diagonal Koopman generator, and its step size Δt.
 
+    The operator is diag(exp(Δt·λ)) (Eq. 1), the exact solution of dx/dt = diag(λ)·x + u over a step
+    (Eq. 5), in which u is held (`input_gain`).
+
     Everything stored is real; complex numbers are built on use, so any optimiser works.
 
     - real part μ: `constant` (not trained), `bounded` (trained inside `DECAY_BOUNDS`), `free`, or
@@ -43,6 +46,9 @@ class Spectrum(eqx.Module):
             `lifetimes` convert to Hz and seconds.
     Source: arXiv:2306.11941 §3.2.2 and App. G. The paper leaves the first Δt open; 1/modes is the
             largest that keeps Δt·ω ≤ π for the increasing spectrum, i.e. free of aliasing.
+
+    Raises:
+        UserError: `modes`, the first step, the decay or a scheme is out of what is allowed.
     """
 
     raw_real: Float[Array, " modes"]

@@ -45,7 +45,11 @@ class AbstractLearner(AbstractUpdater):
 
     @abstractmethod
     def prepare(self, dataset: Dataset) -> Sampler:
-        """What batches are drawn from. Runs once on the host; data that do not fit fail here."""
+        """What batches are drawn from. Runs once on the host; data that do not fit fail here.
+
+        Raises:
+            UserError: a hyperparameter is out of its range, or the data do not fit.
+        """
 
     @abstractmethod
     def init(self, dataset: Dataset, *, key: Key) -> State:

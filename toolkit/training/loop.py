@@ -31,6 +31,9 @@ def init_states(learner: AbstractLearner, dataset: Dataset, seeds: Sequence[int]
 
     Each seed is initialised as it would be alone, so a seed's result does not depend on which
     others it is trained with.
+
+    Raises:
+        UserError: there is no seed, or one is given twice.
     """
     if len(seeds) == 0 or len(set(seeds)) != len(seeds):
         raise UserError(f"`seeds` must be one or more different integers, got {list(seeds)}.")
@@ -89,7 +92,9 @@ def train(
 
 
 @eqx.filter_jit
-def advance(learner: AbstractUpdater, sampler: Sampler, state: State, roots: Any, length: int):
+def advance(
+    learner: AbstractUpdater, sampler: Sampler, state: State, roots: Any, length: int
+) -> tuple[State, Any]:
     """`length` updates of every seed.
 
     Seeds run side by side on an accelerator and one after another on a CPU, where a single seed

@@ -1,4 +1,6 @@
-"""Reverse models that satisfy Eq. 7 and know nothing: to see what the monitor is for."""
+"""Reverse models that satisfy Eq. 7 of arXiv:2306.04220 and know nothing: to see what the monitor
+is for.
+"""
 
 from __future__ import annotations
 

@@ -350,7 +350,11 @@ def _check_key() -> Key:
 
 
 def check_share(name: str, value: float) -> None:
-    """Refuse what is no share below the whole."""
+    """Refuse what is no share below the whole.
+
+    Raises:
+        UserError: it does not lie in 0..1, below 1.
+    """
     if not 0 <= value < 1:
         raise UserError(f"`{name}` must lie in 0..1, below 1, got {value}.")
 

@@ -1,4 +1,6 @@
-"""The losses of the TDM and of its baselines, one function each, for one transition."""
+"""The losses of the TDM (arXiv:2306.04220) and of its baselines, one function each, for one
+transition.
+"""
 
 from __future__ import annotations
 

@@ -190,6 +190,6 @@ class SimSiamLearner(AbstractBaseline):
 
 
 def mean_reconstruction(model: AbstractAutoencoder, batch: Transitions) -> Scalar:
-    """Eq. 3 as a mean over a batch."""
+    """arXiv:2306.04220 Eq. 3 as a mean over a batch."""
     each = jax.vmap(lambda s, a: reconstruction_loss(model, s, a))
     return jnp.mean(each(batch.obs, batch.action))

@@ -29,6 +29,9 @@ class FilterView:
     The same random numbers serve every share, so a sample moves along a line. `data` are the
     (normalised) transitions over which the quantile and the latent's plane are taken, `batch`
     those that are moved. True errors are measured in MuJoCo if a `robot` is named.
+
+    Raises:
+        UserError: there is a `robot` and no `normaliser`.
     """
 
     def __init__(

@@ -1,0 +1,1 @@
+"""The documentation site: pages from docstrings, notebooks and help texts, and their check."""
