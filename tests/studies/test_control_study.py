@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
@@ -11,6 +9,7 @@ from toolkit.cli import main
 from toolkit.errors import UserError
 from toolkit.registry import find_model
 from toolkit.studies import control
+from toolkit.studies.comparison import Table
 from toolkit.studies.control import CANDIDATES, FAST_OPTIONS, REDUCED, Control, curves_of, summary
 
 TASK = "dmc/cartpole-swingup@100"  # ten decisions an episode
@@ -25,7 +24,7 @@ def study(tmp_path, **changes):
 
 
 def rows_of(tmp_path):
-    return json.loads((tmp_path / "table.json").read_text())["rows"]
+    return Table.read(tmp_path / "table.json")["rows"]
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
@@ -11,7 +9,7 @@ from toolkit.cli import main
 from toolkit.data import load
 from toolkit.errors import UserError
 from toolkit.studies import data_size, small_data
-from toolkit.studies.comparison import Candidate
+from toolkit.studies.comparison import Candidate, Table
 from toolkit.studies.data_size import DataSize, summary
 from toolkit.studies.small_data import Effort
 
@@ -33,7 +31,7 @@ def study(tmp_path, **changes):
 
 
 def rows_of(tmp_path):
-    return json.loads((tmp_path / "table.json").read_text())["rows"]
+    return Table.read(tmp_path / "table.json")["rows"]
 
 
 def test_each_seed_draws_its_own_parts_and_smaller_ones_lie_within_larger(
@@ -60,7 +58,7 @@ def test_each_seed_draws_its_own_parts_and_smaller_ones_lie_within_larger(
         assert row["env"]["id"] == "Hopper-v4" and np.isfinite(row["normalized_score"])
     known = [{tuple(o) for o in np.asarray(p.observations).tolist()} for p in parts.values()]
     assert known[0] < known[2] and known[1] < known[3] and known[0] != known[1]
-    settings = json.loads((tmp_path / "table.json").read_text())["settings"]
+    settings = Table.read(tmp_path / "table.json")["settings"]
     assert settings["whole"]["sha256"] == whole.source.sha256
 
     monkeypatch.setattr(small_data, "train_and_score", None)  # nothing is left to train

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
 from toolkit.errors import UserError
 from toolkit.spectral.nonnormal import power_norms, sheared_rotation
+from toolkit.studies.comparison import Table
 from toolkit.studies.gradients import DENSE, LAGS, Gradients, summary
 
 
@@ -18,7 +17,7 @@ def study(tmp_path, **changes):
 
 
 def rows(tmp_path):
-    return {r["candidate"]: r for r in json.loads((tmp_path / "table.json").read_text())["rows"]}
+    return {r["candidate"]: r for r in Table.read(tmp_path / "table.json")["rows"]}
 
 
 @pytest.fixture(scope="module")

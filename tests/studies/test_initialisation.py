@@ -6,6 +6,7 @@ import pytest
 
 from toolkit.errors import UserError
 from toolkit.studies import initialisation
+from toolkit.studies.comparison import Table
 from toolkit.studies.initialisation import Initialisation
 
 TWO = (("constant", "increasing"), ("bounded", "random"))  # the full four take twice as long
@@ -22,7 +23,7 @@ def study(tmp_path, monkeypatch):
 
 def test_every_scheme_and_seed_has_a_row_and_a_stopped_study_goes_on(study, capsys):
     assert study.run() == 0
-    table = json.loads(study.out.read_text())
+    table = Table.read(study.out)
     found = [(row["real_part"], row["imag_part"], row["seed"]) for row in table["rows"]]
     assert found == [(*scheme, seed) for scheme in TWO for seed in (0, 1)]
     assert all(row["error"] > 0 for row in table["rows"])
@@ -32,7 +33,7 @@ def test_every_scheme_and_seed_has_a_row_and_a_stopped_study_goes_on(study, caps
     kept = table["rows"][:2]
     study.out.write_text(json.dumps(table | {"rows": kept}))
     assert study.run() == 0
-    resumed = json.loads(study.out.read_text())["rows"]
+    resumed = Table.read(study.out)["rows"]
     assert resumed == table["rows"]  # the same numbers, by seed
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from toolkit.errors import UserError
@@ -40,9 +38,9 @@ def study(tmp_path, **changes):
 
 def test_a_stopped_study_goes_on_and_rows_say_everything(small, tmp_path, capsys):
     assert study(tmp_path, models=("koopman",)).run() == 0
-    first = json.loads((tmp_path / "table.json").read_text())["rows"]
+    first = Table.read(tmp_path / "table.json")["rows"]
     assert study(tmp_path).run() == 0
-    rows = json.loads((tmp_path / "table.json").read_text())["rows"]
+    rows = Table.read(tmp_path / "table.json")["rows"]
     assert rows[:1] == first and [row["candidate"] for row in rows] == ["koopman", "gru"]
     for row in rows:
         assert row["num_updates"] == 3 and row["num_test_windows"] == 40
@@ -74,7 +72,7 @@ def test_a_time_becomes_updates_by_speeds_measured_side_by_side(small, tmp_path,
     settings = {"fast": False, "seconds": 2.0, "max_windows": 40}
     study(tmp_path, models=("koopman",), **settings).run()
     study(tmp_path, **settings).run()
-    rows = json.loads((tmp_path / "table.json").read_text())["rows"]
+    rows = Table.read(tmp_path / "table.json")["rows"]
     assert [row["num_updates"] for row in rows] == [60, 20]
     assert asked == [["koopman"], ["koopman", "gru"]]
 
@@ -106,7 +104,7 @@ def test_an_ablation_changes_one_choice_at_a_time(small, tmp_path, capsys, monke
     monkeypatch.setattr(ablation, "GROUPS", two)
     out, data = tmp_path / "ablation.json", ("toolkit/hopper-medium",)
     assert Ablation(data=data, out=out, groups=("consistency",), fast=True).run() == 0
-    rows = json.loads(out.read_text())["rows"]
+    rows = Table.read(out)["rows"]
     assert [row["candidate"] for row in rows] == ["default", "consistency 0"]
     assert [row["options"] for row in rows] == [{}, {"consistency_weight": 0.0}]
     printed = capsys.readouterr().out
@@ -159,3 +157,16 @@ def test_the_table_has_the_papers_figures_below_the_set_they_belong_to():
 def test_the_papers_table_is_whole():
     assert len(PAPER) == 9
     assert all(set(row) == {"mlp", "transformer", "gru", "koopman"} for row in PAPER.values())
+
+
+def test_rows_that_share_a_passport_share_it_in_the_file_and_are_whole_again_when_read(tmp_path):
+    table = Table(tmp_path / "t.json", {})
+    shared = {"dataset": {"label": "a"}, "commit": "0f", "device": "cpu", "versions": {"jax": "1"}}
+    table.rows += [shared | {"seed": 0}, shared | {"seed": 1}, shared | {"commit": "1f", "seed": 2}]
+    table.save()
+    text = table.path.read_text()
+    assert text.count('"0f"') == 1 and text.count('"1f"') == 1
+    assert Table(table.path, {}).rows == table.rows
+    table.path.write_text(text.replace('"passport": 1', '"passport": 7'))
+    with pytest.raises(UserError, match="is not a table of this study"):
+        Table.read(table.path)

@@ -11,7 +11,7 @@ import pytest
 from toolkit.errors import UserError
 from toolkit.registry import find_model
 from toolkit.studies import small_data
-from toolkit.studies.comparison import Candidate
+from toolkit.studies.comparison import Candidate, Table
 from toolkit.studies.small_data import (
     CANDIDATES,
     PAPER,
@@ -48,7 +48,7 @@ def study(tmp_path, **changes):
 
 
 def table(tmp_path):
-    return json.loads((tmp_path / "table.json").read_text())["rows"]
+    return Table.read(tmp_path / "table.json")["rows"]
 
 
 def test_rows_say_everything_and_what_is_done_is_not_done_again(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
 from toolkit.data import load
 from toolkit.errors import UserError
 from toolkit.studies import symmetry
+from toolkit.studies.comparison import Table
 from toolkit.studies.symmetry import Symmetry, robot_name, summary
 
 pytest.importorskip("mujoco")
@@ -21,7 +20,7 @@ def test_the_table_has_every_augmentation_and_is_not_made_twice(tmp_path, monkey
     monkeypatch.setattr(symmetry, "FAST", (2, 20, (0.01,)))
     study = Symmetry(data=(DATA,), out=tmp_path / "t.json", runs=tmp_path / "r", fast=True)
     assert study.run() == 0
-    rows = json.loads((tmp_path / "t.json").read_text())["rows"]
+    rows = Table.read(tmp_path / "t.json")["rows"]
     names = [row["augmentation"] for row in rows]
     assert names == [
         "noise", "common noise", "eigenspace", "commutator", "polynomial", "sylvester", "random",

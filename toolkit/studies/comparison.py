@@ -14,7 +14,9 @@ import numpy as np
 
 from toolkit.errors import UserError
 
-FORMAT = 1
+FORMAT = 2
+#: What many rows of a table have in common; a file holds each such passport once.
+PASSPORT = ("dataset", "versions", "device", "commit", "persistence_by_horizon")
 _CALIBRATION_UPDATES = 10
 _CALIBRATION_ROUNDS = 5
 
@@ -102,7 +104,7 @@ class Table:
 
     @staticmethod
     def read(path: Path) -> dict[str, Any]:
-        """The content of a table that is there: its `settings`, `rows` and more.
+        """The content of a table that is there: its `settings`, whole `rows` and more.
 
         Raises:
             UserError: the file holds something else.
@@ -110,9 +112,12 @@ class Table:
         try:
             content = json.loads(path.read_text())
             _ = content["settings"], content["rows"]
-        except (OSError, ValueError, TypeError, KeyError) as error:
+            passports = content.pop("passports", [])
+            rows = [passports[row.pop("passport")] | row if "passport" in row else row
+                    for row in content["rows"]]  # fmt: skip
+        except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
             raise UserError(f"{path} is not a table of this study.") from error
-        return content
+        return content | {"rows": rows}
 
     @property
     def rows(self) -> list[Row]:
@@ -125,11 +130,21 @@ class Table:
         return self.content.setdefault("updates_per_second", {})
 
     def save(self) -> None:
-        """Write everything, all or nothing; a row is a line."""
+        """Write everything, all or nothing; a row is a line, and a passport too."""
         from toolkit.training.checkpoint import write_atomically
 
-        lines = ",\n".join(json.dumps(row) for row in self.rows)
-        parts = {k: json.dumps(v) for k, v in self.content.items()} | {"rows": f"[\n{lines}\n]"}
+        numbers: dict[str, int] = {}
+        lines = []
+        for row in self.rows:
+            own = {name: row[name] for name in PASSPORT if name in row}
+            number = numbers.setdefault(json.dumps(own), len(numbers))
+            rest = {name: value for name, value in row.items() if name not in own}
+            lines.append(json.dumps(rest | {"passport": number}))
+        parts = {k: json.dumps(v) for k, v in self.content.items()} | {
+            "format": str(FORMAT),
+            "rows": "[\n" + ",\n".join(lines) + "\n]",
+            "passports": "[\n" + ",\n".join(numbers) + "\n]",
+        }
         text = ",\n".join(f'"{name}": {value}' for name, value in parts.items())
         write_atomically(self.path, f"{{\n{text}\n}}\n".encode())
 
