@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from toolkit.errors import UserError
@@ -15,6 +17,7 @@ from toolkit.studies.prediction import PAPER, Prediction, summary
 def small(monkeypatch):
     """Models that compile quickly, and few windows."""
     from toolkit.dynamics.gru import GRU
+    import toolkit.training.run  # noqa: F401 - takes the real registry with it
     from toolkit.spectral import Koopman
 
     class SmallKoopman(Koopman):
@@ -26,7 +29,9 @@ def small(monkeypatch):
         hidden: int = 8
 
     homes = {"koopman": SmallKoopman, "gru": SmallGRU}
-    find = lambda name: type("Entry", (), {"load": staticmethod(lambda: homes[name])})
+    find = lambda name: type(
+        "Entry", (), {"kind": "dynamics", "load": staticmethod(lambda: homes[name])}
+    )
     monkeypatch.setattr("toolkit.registry.find_model", find)
     monkeypatch.setattr(comparison, "FAST", Budget(None, 3, 40))
 
@@ -83,8 +88,8 @@ def test_a_table_holds_a_row_per_line(tmp_path):
     table.speeds["few"] = {"gru": 1.5}
     table.save()
     text = table.path.read_text()
-    assert '\n{"seed": 1, "errors": [0.3, 0.4]}\n' in text
-    assert json.loads(text) == table.content
+    assert '\n{"seed": 1, "errors": [0.3, 0.4], "passport": 0}\n' in text
+    assert json.loads(text)["settings"] == {"num_updates": 3}
     assert Table(table.path, {"num_updates": 3}).rows == table.rows
 
 
@@ -162,7 +167,9 @@ def test_the_papers_table_is_whole():
 def test_rows_that_share_a_passport_share_it_in_the_file_and_are_whole_again_when_read(tmp_path):
     table = Table(tmp_path / "t.json", {})
     shared = {"dataset": {"label": "a"}, "commit": "0f", "device": "cpu", "versions": {"jax": "1"}}
-    table.rows += [shared | {"seed": 0}, shared | {"seed": 1}, shared | {"commit": "1f", "seed": 2}]
+    table.rows.extend(
+        [shared | {"seed": 0}, shared | {"seed": 1}, shared | {"commit": "1f", "seed": 2}]
+    )
     table.save()
     text = table.path.read_text()
     assert text.count('"0f"') == 1 and text.count('"1f"') == 1
