@@ -99,6 +99,11 @@ COURSE = (
         "How far ahead should one look, how many futures does it take, and when believe them?",
         45, 4, "acting", ("04",), "quadratic costs",
     ),
+    Chapter(
+        "10_learning_from_pixels", "Learning from pixels",
+        "What does an encoder keep that predicts itself, and why does it not drop everything?",
+        45, 6, "prediction", ("04",), "what a convolution is, least squares, singular values",
+    ),
 )  # fmt: skip
 
 

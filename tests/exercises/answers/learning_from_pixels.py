@@ -1,13 +1,11 @@
-"""Checks of the notebook on pixels: right answers, and typical wrong ones told apart."""
+"""Wrong answers to the exercises of `10_learning_from_pixels`, and what each is told."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from jax import lax
 
 from toolkit.exercises.learning_from_pixels import (
@@ -46,13 +44,9 @@ def rank(features, power=1, centre=lambda x: x.mean(axis=0)):
     return np.exp(-np.sum(shares * np.log(shares)))
 
 
-SOLVED: list[tuple[Callable, Callable]] = [
-    (check_cropped, pad_and_crop),
-    (check_num_windows, windows),
-    (check_prediction_loss, loss),
+RIGHT: list[tuple[Callable, Callable]] = [
     (check_prediction_loss, lambda p, t: jnp.sum(
         2 - 2 * jnp.sum(unit(p) * lax.stop_gradient(unit(t)), -1), axis=0).mean()),
-    (check_effective_rank, rank),
 ]  # fmt: skip
 WRONG: list[tuple[Callable, Callable, str]] = [
     (check_cropped, lambda i, p, t, c: pad_and_crop(i, p, c, t), "swapped"),
@@ -96,15 +90,3 @@ WRONG: list[tuple[Callable, Callable, str]] = [
     (check_effective_rank, np.linalg.matrix_rank, "however little"),
     (check_effective_rank, lambda f: rank(f) if f.std() > 0.1 else 0.0, "made small"),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("check", "answer"), SOLVED)
-def test_right_answers_pass(check: Callable, answer: Callable):
-    assert check(answer), check(answer)
-
-
-@pytest.mark.parametrize(("check", "answer", "words"), WRONG)
-def test_wrong_answers_are_told_what_is_wrong(check: Callable, answer: Callable, words: str):
-    verdict = check(answer)
-    assert not verdict
-    assert re.search(re.escape(words), verdict.message), verdict.message
