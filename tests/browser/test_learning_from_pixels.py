@@ -21,7 +21,7 @@ from tests.browser.driving import (
 SHIFTS, ENCODERS = "explore(shifts", "explore_encoders(settings"
 #: Cells whose screenshots are kept, by words of theirs that no other cell has.
 LOOKS = {"films": "The first pictures of two episodes", "which_way": "which way does it swing",
-         "shifts": SHIFTS, "kept": "will self-prediction *not* keep",
+         "shifts": SHIFTS, "kept": "will self-prediction not keep",
          "learning": "What can be read from the features", "ahead": "that is not predicted",
          "collapse": "which of these will look best", "encoders": ENCODERS}  # fmt: skip
 PICTURE = "gd => gd._fullLayout.images[0].source"
