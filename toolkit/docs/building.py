@@ -18,7 +18,7 @@ from toolkit.docs.checking import check_site
 from toolkit.docs.citations import Citations, map_page
 from toolkit.docs.help import help_page
 from toolkit.docs.notebooks import notebook_page
-from toolkit.docs.reference import Reference, role, short_name
+from toolkit.docs.reference import NOT_LISTED, Reference, role, short_name
 from toolkit.docs.running import Mode, run_all
 from toolkit.errors import UserError
 
@@ -94,7 +94,7 @@ def place_of(path: str) -> str:
         return f"{path.removesuffix('.ipynb')}.md"
     room = re.fullmatch(r"toolkit/(\w+)(?:\.py|/.*)?", path)
     if room:
-        return "cli.md" if room[1] == "commands" else f"api/toolkit.{room[1]}.md"
+        return "cli.md" if room[1] in NOT_LISTED else f"api/toolkit.{room[1]}.md"
     return path
 
 

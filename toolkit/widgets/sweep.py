@@ -66,7 +66,7 @@ def sweep(explorer: Explorer, turns: int = 2) -> Sweep:
 
 
 def stops(control: Any) -> list[Any]:
-    """Where a control goes: the ends of a slider, some options of a list, the other of yes and no."""
+    """Where a control goes: ends of a slider, some options of a list, the other of yes and no."""
     if isinstance(control, ipywidgets.Checkbox):
         return [not control.value]
     if hasattr(control, "options"):
