@@ -36,8 +36,9 @@ def build(
     Raises:
         UserError: `out` holds something else than a site, a notebook failed, or Sphinx complained.
     """
-    if out.exists() and not (out / "searchindex.js").is_file() and any(out.iterdir()):
-        raise UserError(f"`out` must be a folder for the site alone, and {out} holds other files.")
+    is_site = (out / "searchindex.js").is_file()
+    if out.exists() and not is_site and not (out.is_dir() and not any(out.iterdir())):
+        raise UserError(f"`out` must be a folder for the site alone, which {out} is not.")
     sources = sorted((root / "notebooks").glob("*.ipynb"))
     with TemporaryDirectory(prefix="toolkit-docs-") as place:
         stage = Path(place) / "pages"
