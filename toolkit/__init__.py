@@ -10,7 +10,8 @@ from typing import Any
 
 _ROOMS = (
     "agents", "behaviours", "bench", "data", "dynamics", "envs", "evaluation", "exercises",
-    "figures", "spectral", "studies", "training", "widgets",
+    "explore", "figures", "planning", "spectral", "studies", "symmetry", "training", "tsymmetry",
+    "widgets",
 )  # fmt: skip
 
 try:

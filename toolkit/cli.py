@@ -127,6 +127,9 @@ _STUDIES = {
 }
 COMMANDS: dict[str, Command | Group] = {
     "lab": _command("open JupyterLab on the notebooks", "commands.lab:Lab"),
+    "dashboard": _command(
+        "every explorer of a trained model in one page", "commands.dashboard:DashboardCommand"
+    ),
     "docs": _command("build the documentation site and check it", "commands.docs:Docs"),
     "doctor": _command("what is here, what is missing, how to get it", "commands.doctor:Doctor"),
     "data": Group("datasets: list, fetch, check, make, subsample", "command", lambda: _DATA),

@@ -104,8 +104,31 @@ def test_spr_predictions_are_rolled_out_and_projected(batch):
     np.testing.assert_allclose(
         head.projected(jnp.asarray(targets)), linear(head.projection, targets), rtol=1e-3, atol=1e-4
     )
-    slope = eqx.filter_grad(lambda h: jnp.sum(h.projected(jnp.asarray(targets))))(head)
-    assert max(map(float, (jnp.abs(g).max() for g in numbers(slope)))) == 0
+
+
+def test_targets_of_spr_teach_its_projection_only_without_stop_gradient(batch):
+    """Of the loss itself, whatever the targets are made of."""
+    targets = jr.normal(jr.key(6), (3, 6, 5))
+    for stop in (True, False):
+        agent = dataclasses.replace(AGENTS["spr"], stop_gradient=stop)
+        head, features = agent.head(SPEC, key=jr.key(3)), jr.normal(jr.key(5), (6, 5))
+        slope = jax.grad(
+            lambda t, agent=agent, head=head, y=features: agent.beside(head, y, t, batch)[0]
+        )
+        assert (float(jnp.abs(slope(targets)).max()) == 0) == stop
+
+
+@pytest.mark.parametrize("name", ["spr", "koopman-spr"])
+def test_without_stop_gradient_targets_move_the_encoder_too(name, batch):
+    """The loss has the same value, and another slope."""
+    agent = dataclasses.replace(AGENTS[name], augment=False, stop_gradient=False)
+    state = start(agent)
+    usual = dataclasses.replace(agent, stop_gradient=True)
+    other, found = update_once(usual, state, batch, jr.key(2))
+    same = found["loss/prediction"]
+    after, metrics = update_once(agent, state, batch, jr.key(2))
+    assert max(moved(after.model.encoder, other.model.encoder)) > 1e-4
+    assert float(metrics["loss/prediction"]) == pytest.approx(float(same), rel=1e-5)
 
 
 @pytest.mark.parametrize(("name", "weight"), [("spr", 2.0), ("koopman-spr", 0.5)])
@@ -229,6 +252,11 @@ def test_a_policy_is_saved_and_acts_alike(agent, tmp_path):
     [
         ("spr", {"horizon": 9}, "`horizon` must not exceed the 8 steps of an episode of Dot-v0"),
         ("spr", {"encoder_rate": 1.5}, "`encoder_rate` must be at most 1, got 1.5"),
+        (
+            "koopman-spr",
+            {"encoder_rate": 0.05, "stop_gradient": False},
+            "`encoder_rate` must be 1 where `stop_gradient` is off",
+        ),
         (
             "koopman-spr",
             {"replay_capacity": 7},

@@ -54,11 +54,11 @@ def normalised_loss(predicted: Features, target: Features, valid: Valid) -> Scal
 
     Source: arXiv:2007.05929 Eq. 2.
     """
-    difference = _normalised(predicted) - _normalised(target)
+    difference = normalised(predicted) - normalised(target)
     return _over_steps(jnp.sum(jnp.square(difference), axis=-1), valid)
 
 
-def _normalised(x: Features) -> Features:
+def normalised(x: Features) -> Features:
     """x/‖x‖, with a gradient of 0 at 0."""
     squared = jnp.sum(jnp.square(x), axis=-1, keepdims=True)
     return x / jnp.sqrt(jnp.maximum(squared, 1e-12))

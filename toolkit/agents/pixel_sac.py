@@ -94,6 +94,10 @@ class AbstractPixelAgent(AbstractOnlineAgent):
         """Steps of a window."""
 
     @abstractmethod
+    def moves_targets(self) -> bool:
+        """Whether the loss beside the critics' has a gradient through its targets too."""
+
+    @abstractmethod
     def head(self, spec: EnvSpec, *, key: Key) -> Any:
         """What the loss beside the critics' has for itself, before the first update."""
 
@@ -116,8 +120,7 @@ class AbstractPixelAgent(AbstractOnlineAgent):
                 f"`horizon` must not exceed the {spec.max_episode_steps} steps of an episode of "
                 f"{spec.env_id}, got {self.window()}."
             )
-        if self.encoder_rate > 1.0:
-            raise UserError(f"`encoder_rate` must be at most 1, got {self.encoder_rate}.")
+        self.check_targets()
         keys = jr.split(key, 4)
         encoder = ConvEncoder(
             self.image_size, 3 * self.stack, self.filters, self.features, key=keys[0]
@@ -135,6 +138,21 @@ class AbstractPixelAgent(AbstractOnlineAgent):
             model, fresh_copy(critic), slow, actor, log_temperature, opt_states,
             jnp.zeros((), jnp.int32),
         )  # fmt: skip
+
+    def check_targets(self) -> None:
+        """Refuse targets that cannot be meant.
+
+        Raises:
+            UserError: they follow the encoder faster than it moves, or lag behind it and are to
+                have its gradient.
+        """
+        if self.encoder_rate > 1.0:
+            raise UserError(f"`encoder_rate` must be at most 1, got {self.encoder_rate}.")
+        if self.moves_targets() and self.encoder_rate != 1.0:
+            raise UserError(
+                "`encoder_rate` must be 1 where `stop_gradient` is off, for no gradient reaches "
+                f"a slow copy; got {self.encoder_rate}."
+            )
 
     def optimiser(self) -> optax.GradientTransformation:
         """Adam, of the model and of the actor."""
@@ -193,7 +211,8 @@ class AbstractPixelAgent(AbstractOnlineAgent):
             now = model.encoder(images[0])
             transitions = Transitions(now, batch.action[0], batch.reward, now, batch.terminal)
             value = critic_loss(model.critic, transitions, y)
-            more, metrics = self.beside(model.head, now, targets, batch)
+            aims = lax.map(model.encoder, images[1:]) if self.moves_targets() else targets
+            more, metrics = self.beside(model.head, now, aims, batch)
             return value + more, (now, value, metrics)
 
         (_, (now, critic_value, metrics)), grads = eqx.filter_value_and_grad(loss, has_aux=True)(
@@ -234,6 +253,9 @@ class SACPixels(AbstractPixelAgent):
 
     def window(self) -> int:
         return 1
+
+    def moves_targets(self) -> bool:
+        return False
 
     def head(self, spec: EnvSpec, *, key: Key) -> None:
         return None

@@ -4,13 +4,16 @@ and with a diagonal complex spectrum (arXiv:2306.11941 §4.2.2).
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.random as jr
 from jax import lax
 from jaxtyping import Array, Float
 
-from toolkit.agents.pixel_losses import Features, feature_loss, normalised_loss
+from toolkit.agents.pixel_losses import Features, feature_loss, normalised, normalised_loss
 from toolkit.agents.pixel_replay import PixelWindows
 from toolkit.agents.pixel_sac import AbstractPixelAgent
 from toolkit.agents.world_model import KoopmanLatentDynamics, TOLDDynamics, elu_net
@@ -18,6 +21,8 @@ from toolkit.envs.interface import EnvSpec
 from toolkit.nn import MLP, Linear
 from toolkit.training.learner import Metrics
 from toolkit.types import Key, Scalar
+
+Compared = Float[Array, "time batch compared"]
 
 
 class AbstractPredictingAgent(AbstractPixelAgent):
@@ -32,8 +37,25 @@ class AbstractPredictingAgent(AbstractPixelAgent):
     dynamics_hidden: int = 512
     """Width of the dynamics, or of what lies before and behind them; no source says which."""
 
+    stop_gradient: bool = True
+    """Whether targets are taken as they are. Without, the loss also moves what is to be predicted
+    towards the prediction, and an encoder that sees nothing is a solution: for teaching."""
+
+    @abstractmethod
+    def compared(
+        self,
+        head: Any,
+        features: Float[Array, "batch features"],
+        targets: Features,
+        actions: Float[Array, "time batch action"],
+    ) -> tuple[Compared, Compared]:
+        """What the loss compares at each step: the prediction, and what it should have been."""
+
     def window(self) -> int:
         return self.horizon
+
+    def moves_targets(self) -> bool:
+        return not self.stop_gradient
 
     def remedy_for_memory(self) -> str:
         return f"{super().remedy_for_memory()}, or `horizon` {self.horizon}"
@@ -54,8 +76,8 @@ class SPRHead(eqx.Module):
         return jax.vmap(jax.vmap(project))(self.dynamics.rollout(features, actions))
 
     def projected(self, targets: Features) -> Float[Array, "time batch projection"]:
-        """P(ȳ_{t+k}), without a gradient."""
-        return lax.stop_gradient(jax.vmap(jax.vmap(self.projection))(targets))
+        """P(ȳ_{t+k})."""
+        return jax.vmap(jax.vmap(self.projection))(targets)
 
 
 class SPR(AbstractPredictingAgent):
@@ -85,9 +107,21 @@ class SPR(AbstractPredictingAgent):
         targets: Features,
         batch: PixelWindows,
     ) -> tuple[Scalar, Metrics]:
-        predicted = head.predicted(features, batch.action)
-        loss = normalised_loss(predicted, head.projected(targets), batch.valid)
+        loss = normalised_loss(*self.compared(head, features, targets, batch.action), batch.valid)
         return self.prediction_weight * loss, {"loss/prediction": loss}
+
+    def compared(
+        self,
+        head: SPRHead,
+        features: Float[Array, "batch features"],
+        targets: Features,
+        actions: Float[Array, "time batch action"],
+    ) -> tuple[Compared, Compared]:
+        """Directions of projections."""
+        aims = head.projected(targets)
+        if self.stop_gradient:
+            aims = lax.stop_gradient(aims)
+        return normalised(head.predicted(features, actions)), normalised(aims)
 
 
 class KoopmanHead(eqx.Module):
@@ -141,6 +175,15 @@ class KoopmanSPR(AbstractPredictingAgent):
         targets: Features,
         batch: PixelWindows,
     ) -> tuple[Scalar, Metrics]:
-        predicted = head.predicted(features, batch.action)
-        loss = feature_loss(predicted, targets, batch.valid)
+        loss = feature_loss(*self.compared(head, features, targets, batch.action), batch.valid)
         return self.prediction_weight * loss, {"loss/prediction": loss}
+
+    def compared(
+        self,
+        head: KoopmanHead,
+        features: Float[Array, "batch features"],
+        targets: Features,
+        actions: Float[Array, "time batch action"],
+    ) -> tuple[Compared, Compared]:
+        """Features."""
+        return head.predicted(features, actions), targets

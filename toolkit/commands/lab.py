@@ -80,7 +80,7 @@ def find_notebooks(chosen: Path | None) -> Path:
 def require(package: str) -> None:
     """Refuse with a hint when an optional package is not installed."""
     if importlib.util.find_spec(package) is None:
-        raise UserError(f"`toolkit lab` needs {package}, which is not installed: {_INSTALL}.")
+        raise UserError(f"This command needs {package}, which is not installed: {_INSTALL}.")
 
 
 def check_port(port: int) -> None:

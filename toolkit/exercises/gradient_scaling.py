@@ -1,4 +1,4 @@
-"""Checks of `03_gradient_scaling`: factor, half-life, largest decay, transient peak."""
+"""Checks of `03_gradient_scaling`: factor, half-life, real part, transient peak, coordinates."""
 
 from __future__ import annotations
 
@@ -93,3 +93,63 @@ def check_transient_peak(answer: Callable[[np.ndarray, int], Any]) -> str:
     compare(got[0], peak, mistakes, what="the size", tolerance=1e-5)
     compare(got[1], at, [("off by one: k counts from 1, and `argmax` from 0.", at - 1)], what="k")
     return f"a factor of {peak:.1f} after {at} steps, though every |λ| is {np.exp(-0.1):.2f}."
+
+
+@check
+def check_calm_coordinates(answer: Callable[[np.ndarray], Any]) -> str:
+    """`calm_coordinates(matrix)`: T such that no power of T·K·T⁻¹ stretches any vector."""
+    worst = 0.0
+    for size, shear in ((5, 0.4), (4, 0.6)):
+        matrix = sheared_rotation(size, -0.1, shear)
+        change = numbers(ask(answer, matrix.copy()), "T").astype(complex)
+        if change.shape != matrix.shape:
+            raise NotYet(f"T must have the shape {matrix.shape}, got {change.shape}.")
+        if not np.isfinite(change).all() or np.linalg.matrix_rank(change, tol=1e-14) < size:
+            raise NotYet("T must be finite and have an inverse.")
+        peak, grown = _growth(matrix, np.eye(size)), _growth(matrix, change)
+        price = float(np.linalg.cond(change))
+        if price > 1e6:
+            raise NotYet(
+                f"T has the condition number {price:.0e}: its rows are as good as parallel, and "
+                "rounding decides what comes out. The eigenvectors of this K are like that."
+            )
+        if grown > 1 + 1e-6:
+            raise NotYet(_still_growing(matrix, change, peak, grown))
+        if price > 100 * peak:
+            raise NotYet(
+                f"nothing grows any more, but T has the condition number {price:.0f}. Come below "
+                f"{100 * peak:.0f}, a hundred times the peak of ‖Kᵏ‖."
+            )
+        worst = max(worst, price / peak)
+    return (
+        "no power of T·K·T⁻¹ stretches anything. T itself does: its condition number is up to "
+        f"{worst:.1f} times the peak of ‖Kᵏ‖. It can never be below 1 times. Why not?"
+    )
+
+
+def _growth(matrix: np.ndarray, change: np.ndarray, horizon: int = 300) -> float:
+    """The largest 2-norm of a power of T·K·T⁻¹."""
+    power, most, changed = np.eye(len(matrix)), 0.0, change @ matrix @ np.linalg.inv(change)
+    for _ in range(horizon):
+        power = changed @ power
+        most = max(most, float(np.linalg.norm(power, 2)))
+    return most
+
+
+def _still_growing(matrix: np.ndarray, change: np.ndarray, peak: float, grown: float) -> str:
+    """What is wrong with a T that leaves powers growing."""
+    if _growth(matrix, np.linalg.inv(change)) <= 1 + 1e-6:
+        return "this is T⁻¹: new coordinates are y = T·x, so K becomes T·K·T⁻¹."
+    if _growth(matrix, change.conj().T) <= 1 + 1e-6:
+        return "this is Tᵀ. The length that shrinks is xᵀPx = |Tx|², so P = TᵀT and not T·Tᵀ."
+    values, vectors = np.linalg.eigh((change + change.conj().T) / 2)
+    if np.allclose(change, change.conj().T) and values.min() > 0:
+        root = (vectors * np.sqrt(values)) @ vectors.conj().T
+        if _growth(matrix, root) <= 1 + 1e-6:
+            return "this is P, which measures squared lengths xᵀPx. T is a root of it, P = TᵀT."
+    if np.isclose(grown, peak, rtol=1e-6):
+        return (
+            f"the powers grow as before, {peak:.1f} times. A rotation or a common factor changes "
+            "no norm; directions have to be scaled differently."
+        )
+    return f"some power still stretches a vector {grown:.3g} times. At most 1 is wanted."

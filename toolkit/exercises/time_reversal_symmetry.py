@@ -1,5 +1,5 @@
 """Checks of `05_time_reversal_symmetry`: reversal test, chain rule, ℓ_Tsym, a reverse model that
-memorises."""
+memorises, friction from a recording."""
 
 from __future__ import annotations
 
@@ -164,3 +164,86 @@ def check_memorised_reverse(answer: Callable[..., Any]) -> str:
         ("a place within `tolerance` still counts as the same.", np.zeros(2)),
     ], what="g within the tolerance")  # fmt: skip
     return "Eq. 7 is 0 at every row of the data, and the model knows nothing."
+
+
+@check
+def check_friction_of(answer: Callable[..., Any]) -> str:
+    """`friction_of(states, torques, after, dt)`: the damping of a recorded pendulum, N·m·s/rad.
+
+    Judged on recordings of four pendulums whose damping the learner does not see.
+    """
+    misses = []
+    for seed, damping in enumerate((1.3, 0.4, 2.5, 0.0)):
+        states, torques, after, dt = _recording(damping, seed)
+        given = (states.copy(), torques.copy(), after.copy(), dt)
+        got = numbers(ask(answer, *given), "the friction")
+        if got.shape:
+            raise NotYet(f"one number is asked for, yours has the shape {got.shape}.")
+        found = float(np.real(got))
+        miss = abs(found - damping)
+        if not miss <= 0.02 + 0.03 * damping:
+            raise NotYet(_friction_mistake(found, damping, states, torques, after, dt))
+        misses.append(miss)
+    return (
+        f"four unseen pendulums, the largest miss is {max(misses):.3f} N·m·s/rad. The recording "
+        "holds what ℓ_Tsym is silent about."
+    )
+
+
+def _recording(damping: float, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Transitions `(rows, 2)`, `(rows,)`, `(rows, 2)` and Δt.
+
+    The pendulum mostly rises and the motor mostly drives it on, so that neither averages out.
+    """
+    system, rng = Pendulum(damping=damping), np.random.default_rng(seed)
+    rate = rng.uniform(-5, 5, 600)
+    states = np.stack([0.3 * rate + rng.uniform(-1.5, 1.5, 600), rate], axis=1)
+    actions = (0.08 * rate + rng.uniform(-0.6, 0.6, 600))[:, None]
+    given = jnp.asarray(states, jnp.float32), jnp.asarray(actions, jnp.float32)
+    after = jax.jit(jax.vmap(lambda state, action: advance(system, state, action)))(*given)
+    rounded = [np.asarray(given[0], float), system.torque * actions[:, 0], np.asarray(after, float)]
+    return rounded[0], rounded[1], rounded[2], system.dt
+
+
+def _friction_mistake(
+    found: float, damping: float, states: np.ndarray, torques: np.ndarray, after: np.ndarray,
+    dt: float,
+) -> str:  # fmt: skip
+    """What led to this number, if it is a usual mistake."""
+    moved = after[:, 0] - states[:, 0]
+    speed = (states[:, 1] ** 2 + states[:, 1] * after[:, 1] + after[:, 1] ** 2) / 3 * dt
+    kinetic = 0.5 * (after[:, 1] ** 2 - states[:, 1] ** 2)
+    potential = 9.81 * (np.cos(states[:, 0]) - np.cos(after[:, 0]))
+    energy, work = kinetic + potential, torques * moved
+
+    def close(*wrong: float) -> bool:
+        return any(abs(found - value) <= 0.02 + 0.03 * abs(value) for value in wrong)
+
+    fits = lambda lost: (float(lost.sum() / speed.sum()), float(lost @ speed / (speed @ speed)))
+    if not np.isfinite(found):
+        return f"the friction must be finite, got {found:.3g}."
+    if damping and close(-damping):
+        return "wrong sign: friction takes energy away, and its coefficient is positive."
+    if close(*fits(-energy)):
+        return (
+            "the motor is forgotten: it does the work τ·(θ′ − θ), which the energy does not keep "
+            "and the friction did not take."
+        )
+    if close(*fits(work - kinetic)):
+        return "gravity is forgotten: what slows the pendulum on its way up comes back. Add m·g·h."
+    if close(*fits(-work - energy)):
+        return "wrong sign of the motor: its work is added to the energy."
+    pull = 9.81 * np.sin(states[:, 0]) + (after[:, 1] - states[:, 1]) / dt
+    early = (torques - pull) * states[:, 1]
+    squares = states[:, 1] ** 2
+    started = torques * states[:, 1] * dt - energy
+    if close(float(early.sum() / squares.sum()), float(started.sum() / squares.sum() / dt)):
+        return (
+            f"{found:.3g} for {damping:g}: angle and rate at the start stand for the whole step, "
+            "and both change within it. Take them in the middle, or use energies."
+        )
+    if damping and close(damping * dt):
+        return "Δt is forgotten: this is the loss of a step. Divide by the time that it lasts."
+    if damping and close(damping / 2, 2 * damping):
+        return "off by a factor of 2: kinetic energy is ½·m·l²·ω², friction takes c·ω² a second."
+    return f"the friction of one pendulum must be {damping:g}, got {found:.3g}."

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from toolkit.data.arrays import RawArrays
+from toolkit.data.coverage import nearest_distances
 from toolkit.data.dataset import Dataset
+from toolkit.data.loading import load
 from toolkit.data.writing import write_d4rl
 from toolkit.exercises.verdict import NotYet, ask, check, compare
 
@@ -164,6 +166,69 @@ def check_sabotage(answer: Callable[[], Any]) -> str:
         "all five. The doctor finds two of them: what is plausible row by row shows only when rows "
         "are held against each other, or against a simulator."
     )
+
+
+@check
+def check_choose_rows(answer: Callable[[np.ndarray, int], Any]) -> str:
+    """`choose_rows(rows, count)`: row numbers that leave no row of a replay set far from a kept
+    one; judged by the largest distance that is left, against the best of twenty random draws.
+    """
+    rows, count = _replay_rows(), 100
+    got = ask(answer, rows.copy(), count)
+    kept = np.asarray(got)
+    if kept.dtype == bool:
+        raise NotYet("this is a mask. Return row numbers: `np.flatnonzero(mask)`.")
+    if kept.shape != (count,) or kept.dtype.kind not in "iu":
+        raise NotYet(
+            f"return {count} row numbers, integers of shape ({count},); yours have the type "
+            f"{kept.dtype} and the shape {kept.shape}."
+        )
+    if kept.min() < 0 or kept.max() >= len(rows):
+        raise NotYet(
+            f"off by one: row numbers go from 0 to {len(rows) - 1}; yours go from {kept.min()} to "
+            f"{kept.max()}."
+        )
+    if len(set(kept.tolist())) < count:
+        raise NotYet(f"{count - len(set(kept.tolist()))} of the rows are kept twice.")
+    size = np.square(rows).sum(1).argsort()
+    for sentence, wrong in [
+        ("these are the first rows. The file begins with the earliest policy: section 4.",
+         np.arange(count)),
+        ("these are the rows nearest to the mean: a crowd in the middle, and nothing else.",
+         size[:count]),
+        ("these are the rows farthest from the mean: outliers, and nobody in the middle.",
+         size[-count:]),
+    ]:  # fmt: skip
+        if set(kept.tolist()) == set(wrong.tolist()):
+            raise NotYet(sentence)
+    draws = [np.random.default_rng(i).permutation(len(rows))[:count] for i in range(20)]
+    chance = np.array([_gaps(rows, draw) for draw in draws])
+    hole, mean = _gaps(rows, kept)
+    best = float(chance[:, 0].min())
+    if hole > 0.8 * best:
+        told = "no better than chance" if hole > 0.95 * best else "better than chance, not enough"
+        raise NotYet(
+            f"{told}: some row is {hole:.2f} standard deviations from all that is kept, where the "
+            f"best of twenty random draws has {best:.2f}. Come below {0.8 * best:.2f}: where is "
+            "the hole, and which row would close it?"
+        )
+    return (
+        f"the largest hole is {hole:.2f} standard deviations wide; the best of twenty random draws "
+        f"has {best:.2f}. The mean distance is {mean:.3f}, that of random rows "
+        f"{chance[:, 1].mean():.3f}: what did you pay for the worst case?"
+    )
+
+
+def _replay_rows() -> np.ndarray:
+    """Every fourth state of the bundled replay set, as z-scores."""
+    rows = np.asarray(load("toolkit/hopper-medium-replay").observations, float)[::4]
+    return (rows - rows.mean(0)) / rows.std(0)
+
+
+def _gaps(rows: np.ndarray, kept: np.ndarray) -> tuple[float, float]:
+    """Largest and mean distance of a row to its nearest kept one."""
+    nearest = nearest_distances(rows, rows[kept])
+    return float(nearest.max()), float(nearest.mean())
 
 
 def _hint(said: str, truth: str) -> str:

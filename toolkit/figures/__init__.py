@@ -8,6 +8,7 @@ from toolkit.figures.augmentation import (
     kept_error_figure,
     reach_figure,
 )
+from toolkit.figures.course import course_figure
 from toolkit.figures.coverage import coverage_figure, subsample_figure
 from toolkit.figures.dataset import dataset_figure
 from toolkit.figures.eigenplane import eigenplane_figure
@@ -21,6 +22,12 @@ from toolkit.figures.offline import (
     score_curves_figure,
     size_figure,
     trust_figure,
+)
+from toolkit.figures.pixels import (
+    curves_figure,
+    encoder_figure,
+    pictures_figure,
+    probes_figure,
 )
 from toolkit.figures.planning import by_horizon_figure, control_figure, plan_figure
 from toolkit.figures.profiles import profile_figure
@@ -63,9 +70,12 @@ __all__ = [
     "by_noise_figure",
     "commutators_figure",
     "control_figure",
+    "course_figure",
     "coverage_figure",
+    "curves_figure",
     "dataset_figure",
     "eigenplane_figure",
+    "encoder_figure",
     "endings_figure",
     "energy_figure",
     "error_by_horizon_figure",
@@ -85,7 +95,9 @@ __all__ = [
     "monitor_figure",
     "nonnormal_figure",
     "pendulum_film_figure",
+    "pictures_figure",
     "plan_figure",
+    "probes_figure",
     "profile_figure",
     "qualities_figure",
     "reach_figure",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import struct
+import zlib
 
 import numpy as np
 
@@ -56,9 +58,33 @@ def shrunk(frames: np.ndarray, height: int) -> np.ndarray:
     return np.stack([np.asarray(image) for image in small])
 
 
-def data_uri(jpeg: bytes) -> str:
-    """A JPEG as text that stands where an address of a picture may."""
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+def enlarged_png(picture: np.ndarray, factor: int) -> bytes:
+    """A picture `(height, width, 3)`, uint8, as PNG in which each pixel is a square of so many.
+
+    Viewers smooth a picture that they enlarge; one that is large already stays pixel by pixel.
+    Written here, because Pillow does not come with the notebooks' packages.
+
+    Raises:
+        UserError: the picture has another shape or type.
+    """
+    check_frames("picture", picture[None])
+    large = picture.repeat(factor, axis=0).repeat(factor, axis=1)
+    height, width, _ = large.shape
+    rows = np.full(
+        (height, 1 + 3 * width), 2, np.uint8
+    )  # each led by its filter: less the one above
+    rows[:, 1:] = np.diff(large.reshape(height, -1), axis=0, prepend=np.zeros((1, 3 * width), "u1"))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, RGB
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+def data_uri(picture: bytes, kind: str = "jpeg") -> str:
+    """A JPEG or PNG as text that stands where an address of a picture may."""
+    return f"data:image/{kind};base64," + base64.b64encode(picture).decode()
 
 
 def check_frames(name: str, frames: np.ndarray) -> None:

@@ -58,7 +58,7 @@ def select_seed(state: State, index: int) -> State:
 
 
 def train(
-    learner: AbstractLearner,
+    learner: AbstractUpdater,
     state: State,
     sampler: Sampler,
     *,
@@ -93,7 +93,7 @@ def train(
 
 @eqx.filter_jit
 def advance(
-    learner: AbstractLearner, sampler: Sampler, state: State, roots: Any, length: int
+    learner: AbstractUpdater, sampler: Sampler, state: State, roots: Any, length: int
 ) -> tuple[State, Any]:
     """`length` updates of every seed.
 
@@ -157,7 +157,7 @@ def _all_finite(state: State, metrics: ChunkMetrics) -> bool:
 
 
 def _first_non_finite(
-    learner: AbstractLearner, sampler: Sampler, state: State, roots: Any, length: int
+    learner: AbstractUpdater, sampler: Sampler, state: State, roots: Any, length: int
 ) -> str:
     """Repeat the chunk one update at a time and say where it broke."""
     for _ in range(length):

@@ -98,7 +98,7 @@ class Run:
         Raises:
             UserError: as for `state`; or the run has no such seed, or trained an agent.
         """
-        self._check_seed(seed_index)
+        self.check_seed(seed_index)
         if self.config.kind != "dynamics":
             raise UserError(
                 f"{self.folder} trained {self.config.model}, which is no dynamics model."
@@ -111,13 +111,18 @@ class Run:
         Raises:
             UserError: as for `state`; or the run has no such seed, or trained no agent.
         """
-        self._check_seed(seed_index)
+        self.check_seed(seed_index)
         if self.config.kind != "agent":
             raise UserError(f"{self.folder} trained {self.config.model}, which does not act.")
         policy = self.config.learner().policy(select_seed(self.state(), seed_index))
         return NormalisedPolicy(policy, self.normaliser())
 
-    def _check_seed(self, seed_index: int) -> None:
+    def check_seed(self, seed_index: int) -> None:
+        """Refuse a seed's place that the run does not have.
+
+        Raises:
+            UserError: as said.
+        """
         if not 0 <= seed_index < len(self.config.seeds):
             raise UserError(
                 f"`seed_index` must lie in 0..{len(self.config.seeds) - 1}, got {seed_index}."

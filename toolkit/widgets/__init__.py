@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from toolkit.widgets.gradients import explore_gradients
     from toolkit.widgets.lineup import LineupPlayer
     from toolkit.widgets.offline import explore_aggregates, explore_profiles, explore_sizes
+    from toolkit.widgets.pixels import TargetSetting, explore_encoders
     from toolkit.widgets.planning import explore_plan
     from toolkit.widgets.symmetry import explore_shifts
     from toolkit.widgets.violation import TrainedCase, explore_violation
@@ -36,6 +37,7 @@ _HOMES = {
     "gradients": ("explore_gradients",),
     "lineup": ("LineupPlayer",),
     "offline": ("explore_aggregates", "explore_profiles", "explore_sizes"),
+    "pixels": ("TargetSetting", "explore_encoders"),
     "planning": ("explore_plan",),
     "symmetry": ("explore_shifts",),
     "violation": ("TrainedCase", "explore_violation"),
@@ -56,11 +58,13 @@ __all__ = [
     "LineupPlayer",
     "LivePlot",
     "Slider",
+    "TargetSetting",
     "Toggle",
     "TrainedCase",
     "compare_frames",
     "explore",
     "explore_aggregates",
+    "explore_encoders",
     "explore_filter",
     "explore_gradients",
     "explore_plan",

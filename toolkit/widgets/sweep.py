@@ -66,7 +66,7 @@ def sweep(explorer: Explorer, turns: int = 2) -> Sweep:
 
 
 def stops(control: Any) -> list[Any]:
-    """Where a control goes: ends of a slider, some options of a list, the other of yes and no."""
+    """Where a control is moved to: a slider's ends, some options of a list, yes if it says no."""
     if isinstance(control, ipywidgets.Checkbox):
         return [not control.value]
     if hasattr(control, "options"):

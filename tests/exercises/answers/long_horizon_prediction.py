@@ -1,13 +1,11 @@
-"""Checks of the notebook on long horizons: right answers, and typical wrong ones told apart."""
+"""Wrong answers to the exercises of `04_long_horizon_prediction`, and what each is told."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 
 from toolkit.exercises.long_horizon_prediction import (
     check_first_divergence,
@@ -40,12 +38,8 @@ def excursion(e: Any, level: float, _patience: int) -> int | None:
     return int(np.argmax(e > level)) + 1 if (e > level).any() else None
 
 
-SOLVED: list[tuple[Callable, Callable]] = [
-    (check_normalised_error, lambda p, t, s: square(p, t, s).mean((0, 2))[1:]),
-    (check_share_of_persistence, lambda e, p: e.mean() / p.mean()),
-    (check_share_of_persistence, lambda e, p: e.sum() / p.sum()),
-    (check_first_divergence, first_divergence),
-    (check_waiting_products, lambda h, u, m: (3 * u**2 * h, 4 * m * h)),
+RIGHT: list[tuple[Callable, Callable]] = [
+    (check_share_of_persistence, lambda e, p: e.sum() / p.sum())
 ]
 WRONG: list[tuple[Callable, Callable, str]] = [
     (check_normalised_error, lambda p, t, s: square(p, t, s).mean((0, 2)), "off by one"),
@@ -65,7 +59,7 @@ WRONG: list[tuple[Callable, Callable, str]] = [
     (check_share_of_persistence, lambda e, p: 1 - e.mean() / p.mean(), "what was gained"),
     (check_first_divergence, shifted(-1), "off by one"),
     (check_first_divergence, excursion, "single excursion"),
-    (check_first_divergence, shifted(2), "where the run \\*ends"),
+    (check_first_divergence, shifted(2), "where the run *ends"),
     (check_first_divergence, lambda *a: None, "must be 6, got None"),
     (check_first_divergence, lambda *a: 4, "must be 6, got 4"),
     (check_first_divergence, lambda *a: 6, "return None"),
@@ -79,27 +73,3 @@ WRONG: list[tuple[Callable, Callable, str]] = [
     (check_waiting_products, lambda h, u, m: (4 * m * h, 3 * u**2 * h), "exchanged"),
     (check_waiting_products, lambda h, u, m: 3 * u**2 * h, "return two numbers"),
 ]
-
-
-@pytest.mark.parametrize(("check", "answer"), SOLVED)
-def test_right_answers_pass(check: Callable, answer: Callable):
-    assert check(answer), check(answer)
-
-
-@pytest.mark.parametrize(("check", "answer", "words"), WRONG)
-def test_a_typical_wrong_answer_is_recognised(check: Callable, answer: Callable, words: str):
-    verdict = check(answer)
-    assert not verdict
-    assert re.search(words, verdict.message), verdict.message
-
-
-@pytest.mark.parametrize("check", sorted({check for check, _ in SOLVED}, key=str))
-def test_a_stub_is_told_so(check: Callable):
-    def stub(*_inputs: Any) -> Any:
-        raise NotImplementedError
-
-    assert repr(check(stub)).startswith("Not yet: still to write")
-
-
-def test_what_an_answer_raises_becomes_a_sentence():
-    assert "ZeroDivisionError" in check_first_divergence(lambda *a: 1 / 0).message

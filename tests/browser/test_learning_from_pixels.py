@@ -1,0 +1,61 @@
+"""The notebook on pixels in a real JupyterLab: shifts, predictions, the explorer of encoders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from tests.browser.driving import (
+    explorer,
+    figure_data,
+    guess_and_reveal,
+    open_notebook,
+    output,
+    picture,
+    run_all,
+    settle,
+    wait_for_new_data,
+)
+
+SHIFTS, ENCODERS = "explore(shifts", "explore_encoders(settings"
+#: Cells whose screenshots are kept, by words of theirs that no other cell has.
+LOOKS = {"films": "The first pictures of two episodes", "which_way": "which way does it swing",
+         "shifts": SHIFTS, "kept": "will self-prediction *not* keep",
+         "learning": "What can be read from the features", "ahead": "that is not predicted",
+         "collapse": "which of these will look best", "encoders": ENCODERS}  # fmt: skip
+PICTURE = "gd => gd._fullLayout.images[0].source"
+
+
+def test_learning_from_pixels(patient: Any, lab: SimpleNamespace, tmp_path: Path):
+    page = patient
+    open_notebook(page, lab, "10_learning_from_pixels.ipynb")
+    run_all(page)
+
+    guess_and_reveal(page, explorer(page, LOOKS["which_way"]), "one cannot tell")
+    guess_and_reveal(page, explorer(page, LOOKS["kept"]), "the rate")
+    guess_and_reveal(page, explorer(page, LOOKS["collapse"]), "the loss")
+    for source, key in ((SHIFTS, "End"), (ENCODERS, "End")):  # more pixels; the last picture
+        cell = explorer(page, source)
+        slider = cell.get_by_role("slider")
+        before = shown(cell)
+        (slider.first if source == SHIFTS else slider.last).press(key)
+        settle(page)
+        assert shown(cell) != before
+    cell = explorer(page, ENCODERS)
+    cell.get_by_role("slider").first.press("End")  # the encoder's own features as targets
+    settle(page)
+    before = figure_data(cell, 1)
+    cell.get_by_role("checkbox").click()  # without stop-gradient
+    assert wait_for_new_data(page, cell, before, 1)
+    settle(page)
+    for name, source in LOOKS.items():
+        cell = explorer(page, source)
+        assert not cell.locator("[data-mime-type='application/vnd.jupyter.stderr']").count()
+        assert output(cell).count()
+        picture(cell, tmp_path / f"10-{name}.png")
+
+
+def shown(cell: Any) -> str:
+    """The pictures that a cell shows."""
+    return cell.locator(".js-plotly-plot").evaluate(PICTURE)
