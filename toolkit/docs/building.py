@@ -18,7 +18,7 @@ from toolkit.docs.checking import check_site
 from toolkit.docs.citations import Citations, map_page
 from toolkit.docs.help import help_page
 from toolkit.docs.notebooks import notebook_page
-from toolkit.docs.reference import Reference, role, short_name
+from toolkit.docs.reference import NOT_LISTED, Reference, role, short_name
 from toolkit.docs.running import Mode, run_all
 from toolkit.errors import UserError
 
@@ -36,8 +36,9 @@ def build(
     Raises:
         UserError: `out` holds something else than a site, a notebook failed, or Sphinx complained.
     """
-    if out.exists() and not (out / "searchindex.js").is_file() and any(out.iterdir()):
-        raise UserError(f"`out` must be a folder for the site alone, and {out} holds other files.")
+    is_site = (out / "searchindex.js").is_file()
+    if out.exists() and not is_site and not (out.is_dir() and not any(out.iterdir())):
+        raise UserError(f"`out` must be a folder for the site alone, which {out} is not.")
     sources = sorted((root / "notebooks").glob("*.ipynb"))
     with TemporaryDirectory(prefix="toolkit-docs-") as place:
         stage = Path(place) / "pages"
@@ -94,7 +95,7 @@ def place_of(path: str) -> str:
         return f"{path.removesuffix('.ipynb')}.md"
     room = re.fullmatch(r"toolkit/(\w+)(?:\.py|/.*)?", path)
     if room:
-        return "cli.md" if room[1] == "commands" else f"api/toolkit.{room[1]}.md"
+        return "cli.md" if room[1] in NOT_LISTED else f"api/toolkit.{room[1]}.md"
     return path
 
 
