@@ -16,8 +16,8 @@ from toolkit.studies.prediction import PAPER, Prediction, summary
 @pytest.fixture
 def small(monkeypatch):
     """Models that compile quickly, and few windows."""
-    from toolkit.dynamics.gru import GRU
     import toolkit.training.run  # noqa: F401 - takes the real registry with it
+    from toolkit.dynamics.gru import GRU
     from toolkit.spectral import Koopman
 
     class SmallKoopman(Koopman):
