@@ -8,6 +8,7 @@ from toolkit.figures.augmentation import (
     kept_error_figure,
     reach_figure,
 )
+from toolkit.figures.control import learning_curves_figure
 from toolkit.figures.course import course_figure
 from toolkit.figures.coverage import coverage_figure, subsample_figure
 from toolkit.figures.dataset import dataset_figure
@@ -90,6 +91,7 @@ __all__ = [
     "impulse_figure",
     "initialisation_figure",
     "kept_error_figure",
+    "learning_curves_figure",
     "lineup_figure",
     "log_prob_figure",
     "monitor_figure",
