@@ -161,7 +161,10 @@ def test_methods_keep_their_colour():
     assert fill("koopman") == "rgba(0, 114, 178, 0.15)"
     families = [("truth", "koopman", "gru", "transformer", "mlp", "bilinear"),
                 ("tsrl", "kfc", "cql", "bc", "td3-bc", "iql", "td3", "sac", "mopo",
-                 "tsrl, no-p"),
+                 "tsrl, no-p", "spectral tsrl"),
+                ("tdmpc", "tdmpc, horizon 20", "koopman-tdmpc", "koopman-tdmpc, horizon 5",
+                 "koopman-tdmpc, action spectrum", "sac"),
+                ("koopman-spr", "spr", "sac-pixels"),
                 ("spectral", "commutator", "eigenspace", "polynomial", "noise", "random",
                  "spectral, random", "common noise")]  # fmt: skip
     for family in families:
