@@ -155,6 +155,35 @@ def guess_and_reveal(page: Any, card: Any, words: str) -> None:
     settle(page)
 
 
+def sketch_and_reveal(page: Any, card: Any) -> None:
+    """Draw a curve on a card by mouse and by keys, store it, and look at the true one."""
+    pad, reveal = card.locator(".sketch-pad"), card.get_by_role("button", name="Reveal")
+    curve, store = pad.locator(".sketch-curve"), card.get_by_role("button", name="Store my guess")
+    pad.scroll_into_view_if_needed()
+    store.click()  # nothing is drawn, so nothing is stored
+    settle(page)
+    assert reveal.is_disabled() and not curve.get_attribute("d")
+    box = pad.bounding_box()
+    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.3 * box["height"], steps=10)
+    page.mouse.up()
+    drawn = curve.get_attribute("d")
+    assert drawn.count("L") > 20
+    pad.focus()
+    page.keyboard.press("ArrowUp")
+    assert curve.get_attribute("d") != drawn
+    store.click()
+    page.wait_for_function("node => !node.disabled", arg=reveal.element_handle())
+    kept = curve.get_attribute("d")
+    pad.focus()
+    page.keyboard.press("ArrowUp")  # what is stored stays
+    reveal.click()
+    card.get_by_text("away from the true one").wait_for()
+    settle(page)
+    assert curve.get_attribute("d") == kept and pad.locator(".sketch-truth").get_attribute("d")
+
+
 def first_data(page: Any, cell: Any) -> list[float]:
     """The ordinates of the second trace, once the browser has drawn it."""
     ready = "cell => cell.querySelector('.js-plotly-plot')?._fullData?.[1]?.y"

@@ -22,6 +22,7 @@ from tests.browser.driving import (
     picture,
     run_all,
     settle,
+    sketch_and_reveal,
     take_errors,
     use_theme,
     wait_for_new_data,
@@ -53,6 +54,13 @@ from toolkit.widgets import predict_first
 predict_first("Does Euler's rule decay as the mode does?", ["It does", "It grows"],
               lambda guess: zero_order_hold_figure(-0.3 + 4j, 0.4))
 """
+SKETCH = """
+import numpy as np
+from toolkit.widgets import Sketch, predict_first as ask
+steps = np.arange(1, 61)
+ask("Sketch 0.9 to the power k.", Sketch(steps, 0.0, 1.0, x_label="k", y_label="size"),
+    "It halves every 6.6 steps.", truth=0.9**steps)
+"""
 LIVE = """
 from toolkit.widgets import LivePlot
 plot = LivePlot()
@@ -61,6 +69,7 @@ with plot:
     for k in range(200):
         plot.add(k, loss=2.0 ** (-k / 20))
 """
+TEXTS = (PLANE, SLIDERS, PREDICT, SKETCH, LIVE)
 CELLS = """() => {
   const notebook = window.jupyterapp.shell.currentWidget.content;
   return [notebook.activeCellIndex, notebook.widgets.length]; }"""
@@ -73,7 +82,7 @@ NOW, RESPONSE = ".eigenplane-panel:nth-child(2) .model", ".eigenplane-panel.firs
 
 @pytest.fixture(scope="module")
 def notebook(notebook_folder: Path) -> str:
-    cells = [nbformat.v4.new_code_cell(text.strip()) for text in (PLANE, SLIDERS, PREDICT, LIVE)]
+    cells = [nbformat.v4.new_code_cell(text.strip()) for text in TEXTS]
     book = nbformat.v4.new_notebook(cells=cells)
     book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(book, notebook_folder / "widgets_under_test.ipynb")
@@ -190,6 +199,10 @@ def test_the_answer_opens_after_the_guess(opened: Any):
     settle(page)
 
 
+def test_a_curve_is_sketched_stored_and_held_against_the_true_one(opened: Any):
+    sketch_and_reveal(opened, explorer(opened, "Sketch 0.9"))
+
+
 def test_it_fits_in_every_window(opened: Any, tmp_path: Path):
     page, cell = opened, explorer(opened, "EigenPlane(start")
     drag(page, cell.get_by_role("slider", name="mode 5", exact=True), 4, -22)
@@ -200,6 +213,6 @@ def test_it_fits_in_every_window(opened: Any, tmp_path: Path):
             settle(page)
             fits = "node => node.scrollWidth <= node.clientWidth + 1"
             assert cell.locator(".eigenplane").evaluate(fits)
-            for name in ("EigenPlane(start", "explore(al", "predict_first(", "LivePlot()"):
+            for name in ("EigenPlane(start", "explore(al", "predict_first(", "ask(", "LivePlot()"):
                 look = tmp_path / f"{theme}-{width}-{name.strip('(')}.png"
                 picture(explorer(page, name), look)

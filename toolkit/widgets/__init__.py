@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from toolkit.widgets.controls import Choice, Slider, Toggle
+from toolkit.widgets.controls import Choice, Sketch, Slider, Toggle
 from toolkit.widgets.explore import explore
 from toolkit.widgets.live_plot import LivePlot
 from toolkit.widgets.picture import save_picture, static
@@ -57,6 +57,7 @@ __all__ = [
     "FramePlayer",
     "LineupPlayer",
     "LivePlot",
+    "Sketch",
     "Slider",
     "TargetSetting",
     "Toggle",

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from toolkit.errors import UserError
 
 
@@ -82,6 +84,58 @@ class Toggle:
     def ends(self) -> tuple[Any, ...]:
         """Both answers."""
         return False, True
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A curve to be drawn by hand: a height between `low` and `high` at each place of `x`.
+
+    Raises:
+        UserError: there are fewer than two places, or the bounds do not make an axis.
+    """
+
+    x: Sequence[float | int] | np.ndarray
+    low: float
+    high: float
+    log: bool = False
+    x_label: str = ""
+    y_label: str = ""
+
+    def __post_init__(self):
+        if len(self.x) < 2:
+            raise UserError(f"`x` must hold at least two places, got {len(self.x)}.")
+        if not self.low < self.high or (self.log and self.low <= 0):
+            kind = "positive and " if self.log else ""
+            raise UserError(f"`low` must be {kind}below `high` {self.high}, got {self.low}.")
+
+    @property
+    def start(self) -> np.ndarray:
+        """A level line in the middle, `(points,)`."""
+        return self.values(np.full(len(self.x), 0.5))
+
+    def values(self, heights: np.ndarray) -> np.ndarray:
+        """What shares of the axis mean."""
+        if self.log:
+            return self.low * (self.high / self.low) ** np.asarray(heights, float)
+        return self.low + (self.high - self.low) * np.asarray(heights, float)
+
+    def heights(self, curve: Any) -> np.ndarray:
+        """Shares of the axis of a curve `(points,)`; what lies beyond an end counts as that end.
+
+        Raises:
+            UserError: it has another number of points, or one that is not a number.
+        """
+        values = np.asarray(curve, float)
+        if values.shape != (len(self.x),) or np.isnan(values).any():
+            raise UserError(f"A curve must hold {len(self.x)} numbers, got {values.shape}.")
+        inside = np.clip(values, self.low, self.high)
+        if self.log:
+            return np.log(inside / self.low) / np.log(self.high / self.low)
+        return (inside - self.low) / (self.high - self.low)
+
+    def ends(self) -> tuple[Any, ...]:
+        """Level lines at the bottom and at the top."""
+        return self.values(np.zeros(len(self.x))), self.values(np.ones(len(self.x)))
 
 
 Control = Slider | Choice | Toggle
