@@ -157,25 +157,28 @@ def headlines_figure(ratios: Mapping[str, float], names: Mapping[str, str]) -> g
     """
     if not ratios or set(ratios) - set(names):
         raise UserError("`ratios` must hold at least one cause, each of which `names` names.")
-    heights = np.maximum(list(ratios.values()), 1e-3)
+    labels = [names[cause] for cause in ratios]
+    places = [float(f"{max(ratio, 1e-3):.3g}") for ratio in ratios.values()]
+    paints = [PALETTE[2] if place < 1 else PALETTE[1] for place in places]
     fig = go.Figure()
-    fig.add_bar(
-        y=[names[cause] for cause in ratios], x=[float(f"{h:.3g}") for h in heights],
-        orientation="h", base=1, customdata=[f"{r:.3g}" for r in ratios.values()],
-        hovertemplate="%{customdata}<extra></extra>", text=[_times(r) for r in ratios.values()],
-        textposition="outside", cliponaxis=False,
-        marker={"color": [PALETTE[2] if h < 1 else PALETTE[1] for h in heights], "line_width": 0},
+    for label, place, paint in zip(labels, places, paints, strict=True):
+        fig.add_scatter(
+            x=[1, place], y=[label, label], mode="lines", line={"color": paint, "width": 6},
+            hoverinfo="skip",
+        )  # fmt: skip
+    fig.add_scatter(
+        x=places, y=labels, mode="markers+text", marker={"color": paints, "size": 15},
+        text=[_times(ratio) for ratio in ratios.values()], cliponaxis=False,
+        textposition=[f"middle {'left' if place < 1 else 'right'}" for place in places],
+        hoverinfo="skip",
     )  # fmt: skip
-    fig.data[0].base = None
     fig.add_vline(x=1, line_width=1, line_color=INK)
     fig.update_xaxes(
-        type="log", dtick=1, exponentformat="power", range=[-3.2, 3.2],
+        type="log", dtick=1, exponentformat="power", range=[-4.2, 3.2],
         title_text="what the report says, over the healthy run's",
     )  # fmt: skip
     fig.update_yaxes(autorange="reversed")
-    return themed(
-        fig, "Which of them would look better?", height=390, showlegend=False, margin_l=290
-    )
+    return themed(fig, "Which of them look better?", height=390, showlegend=False)
 
 
 def _times(ratio: float) -> str:
@@ -191,9 +194,7 @@ def dose_figure(model: ModelReadings, healthy: ModelReadings, *, title: str = ""
     for run, label, paint in ((healthy, "healthy", _HEALTHY), (model, "yours", _OTHER)):
         _add_plane(fig, run, label, paint)
         _add_line(fig, run.seconds[1:], run.error[1:], label, paint, 1, 2)
-    fig.update_yaxes(
-        type="log", exponentformat="power", dtick=1, range=[-2.3, 1.5], row=1, col=2
-    )
+    fig.update_yaxes(type="log", exponentformat="power", dtick=1, range=[-2.3, 1.5], row=1, col=2)
     fig.update_xaxes(title_text="seconds", range=[0, 5.7], row=1, col=2)
     return themed(
         fig, title, height=420, showlegend=True, legend=LEGEND_BELOW, margin_t=84, margin_b=84

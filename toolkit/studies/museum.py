@@ -138,9 +138,7 @@ class LinearModel:
         hold = np.where(still, 1 / self.rows, (share - 1) / (safe - 1))
         inverse = np.linalg.inv(vectors)
         part = (vectors * hold @ inverse).real
-        return LinearModel(
-            (vectors * share @ inverse).real, part @ self.gain, part @ self.offset
-        )
+        return LinearModel((vectors * share @ inverse).real, part @ self.gain, part @ self.offset)
 
     def predict(self, start: np.ndarray, actions: np.ndarray) -> np.ndarray:
         """States row by row, the start included, under actions that each step holds on average.
@@ -169,9 +167,7 @@ def push(model: LinearModel, growth: float) -> LinearModel:
     """The model with its fastest rotation growing by e^growth per step, whatever it did before."""
     values, vectors = np.linalg.eig(model.matrix)
     turn = np.abs(np.angle(values))
-    moved = np.where(
-        turn > turn.max() - 1e-9, values / np.abs(values) * np.exp(growth), values
-    )
+    moved = np.where(turn > turn.max() - 1e-9, values / np.abs(values) * np.exp(growth), values)
     return replace(model, matrix=(vectors * moved @ np.linalg.inv(vectors)).real)
 
 
@@ -307,14 +303,10 @@ def least_squares_value(
     Source: Bradtke & Barto 1996, Linear least-squares algorithms for temporal difference learning.
     """
     goes_on = discount * (1 - terminal.astype(float))[:, None]
-    return np.linalg.solve(
-        features.T @ (features - goes_on * next_features), features.T @ reward
-    )
+    return np.linalg.solve(features.T @ (features - goes_on * next_features), features.T @ reward)
 
 
 def _features(obs: np.ndarray) -> np.ndarray:
     """1, angle, rate and their products."""
     angle, rate = obs[..., 0] / _START[0], obs[..., 1] / _START[1]
-    return np.stack(
-        [np.ones_like(angle), angle, rate, angle**2, angle * rate, rate**2], axis=-1
-    )
+    return np.stack([np.ones_like(angle), angle, rate, angle**2, angle * rate, rate**2], axis=-1)

@@ -21,7 +21,7 @@ from toolkit.tsymmetry.degenerate import memorise
 from toolkit.tsymmetry.learner import TDMLearner
 from toolkit.tsymmetry.tdm import TDM
 
-_SIZE = 16  # pixels of a picture on each side
+_SIZE = 20  # pixels of a picture on each side
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ def encoder_readings(
     """
     swings, others = (record_swings(40, 40, size=_SIZE, seed=seed + n) for n in (0, 1))
     agent = KoopmanSPR(
-        image_size=_SIZE, stack=2, filters=6, features=8, batch_size=32, dynamics_hidden=32,
-        augment=False, encoder_rate=1.0, modes=8, action_hidden=8, frequency_scale=0.2, horizon=2,
-        learning_rate=3e-3, stop_gradient=stop_gradient,
+        image_size=_SIZE, stack=2, filters=8, features=16, batch_size=32, dynamics_hidden=128,
+        augment=False, encoder_rate=1.0, modes=16, action_hidden=16, frequency_scale=0.2,
+        stop_gradient=stop_gradient,
     )  # fmt: skip
     run = watch_encoder(
         SelfPrediction(agent, encoder_pace=0.3), swings, stacks_of(swings, 2, 250),
@@ -78,9 +78,7 @@ class ReverseReadings:
     at_next: float
 
 
-def train_reverse(
-    *, num_updates: int = 400, seed: int = 0
-) -> tuple[TDMLearner, TDM, Transitions]:
+def train_reverse(*, num_updates: int = 400, seed: int = 0) -> tuple[TDMLearner, TDM, Transitions]:
     """A small TDM of a pendulum, what trained it, and 500 of its normalised transitions."""
     data = simulate("pendulum", num_episodes=20, episode_steps=50, seed=seed)
     data = normalised(data, Normaliser.fit(data.observations))

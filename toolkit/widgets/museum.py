@@ -8,10 +8,9 @@ from typing import Any
 import plotly.graph_objects as go
 
 from toolkit.exercises.failure_museum import diagnose
-from toolkit.figures.museum import board_figure, dose_figure
-from toolkit.studies.museum import Recording, model_readings
+from toolkit.figures.museum import board_figure
 from toolkit.studies.museum_exhibits import CAUSES, EXHIBITS, Museum
-from toolkit.widgets.controls import Choice, Slider
+from toolkit.widgets.controls import Choice
 from toolkit.widgets.explore import explore
 from toolkit.widgets.support import has_widgets
 
@@ -35,22 +34,3 @@ def explore_museum(museum: Museum) -> Any:
     from toolkit.widgets.museum_room import MuseumRoom
 
     return MuseumRoom(shown, partial(diagnose, museum), CAUSES)
-
-
-def dose_view(recording: Recording, growth: float, every: int) -> go.Figure:
-    """A model whose swing grows by so much per second, from every so manieth row."""
-    model = model_readings(recording, growth=growth, every=every)
-    step = every * recording.dt
-    return dose_figure(
-        model, model_readings(recording),
-        title=f"Real part {growth:+.2f} per second, a step of {step:.1f} s",
-    )  # fmt: skip
-
-
-def explore_doses(recording: Recording, *, growth: float = 0.1, every: int = 1) -> Any:
-    """How much of a positive real part, or of a long step, it takes until the board shows it."""
-    return explore(
-        partial(dose_view, recording),
-        growth=Slider(growth, -0.3, 0.5, step=0.05, label="real part, 1/s"),
-        every=Slider(every, 1, 20, label="rows in a step"),
-    )
