@@ -1,4 +1,4 @@
-"""Sabotages of what is learned: an encoder without its stop-gradient, a table for a reverse model."""
+"""Sabotages of what is learned: no stop-gradient, and a table in place of a reverse model."""
 
 from __future__ import annotations
 

@@ -275,7 +275,7 @@ def value_readings(recording: Recording, *, timeouts_end: bool = False) -> Value
     obs, rewards = recording.obs, recording.reward
     features = _features(obs[: recording.train, : ROWS + 1])
     size = features.shape[-1]
-    ends = np.broadcast_to(np.arange(ROWS) == ROWS - 1, features.shape[:1] + (ROWS,))
+    ends = np.broadcast_to(np.arange(ROWS) == ROWS - 1, (*features.shape[:1], ROWS))
     weights = least_squares_value(
         features[:, :-1].reshape(-1, size), rewards[: recording.train, :ROWS].ravel(),
         features[:, 1:].reshape(-1, size), (ends & timeouts_end).ravel(), discount=DISCOUNT,

@@ -86,12 +86,11 @@ def train_reverse(*, num_updates: int = 400, seed: int = 0) -> tuple[TDMLearner,
         width=32, batch_size=64, num_updates=num_updates, learning_rate=3e-3, activation="tanh",
         check_every=100, chain_weight=1.0, symmetry_weight=1.0,
     )  # fmt: skip
-    state = init_states(learner, data, [seed])
-    for state, _ in train(
-        learner, state, learner.prepare(data), seeds=[seed], num_updates=num_updates,
-        chunk_updates=num_updates,
-    ):  # fmt: skip
-        pass
+    updates = train(
+        learner, init_states(learner, data, [seed]), learner.prepare(data), seeds=[seed],
+        num_updates=num_updates, chunk_updates=num_updates,
+    )  # fmt: skip
+    ((state, _),) = updates  # one chunk
     rows = TransitionSampler(data, successors_only=True).everything()
     some = jax.tree.map(lambda leaf: leaf[::2], rows)
     return learner, select_seed(state, 0).best, some
