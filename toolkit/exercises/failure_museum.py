@@ -33,7 +33,7 @@ _WHERE = {
     ),
     "timeouts": (
         "a timeout that counts as an end cuts off what would have come, so that the value lies "
-        "below the returns. Here the mean return is {:.2f} times the mean expected one",
+        "below the returns. Here the mean return lies {:+.0%} above the mean value",
         "Stop bootstrapping at `terminal` only.",
     ),
     "leaked": (
@@ -178,7 +178,7 @@ def check_alarm(answer: Callable[..., Any]) -> str:
         (10.0 * other, False, "it rings for features that have grown."),
         (0.01 * other, True, "it is silent for features that shrank to a hundredth in all "
          "directions. The rank does not see that. Look at the spread."),
-        (0.01 * other + 50.0, True, "it is silent for features that shrank around a large mean. "
+        (0.01 * other + 10.0 * np.arange(6.0), True, "it is silent for features that shrank around a large mean. "
          "Spread is a standard deviation over rows, `axis=0`, and the mean is no part of it."),
         (line, True, "it is silent for features that lie on a line, as wide as before. The spread "
          "does not see that. Look at the rank."),

@@ -134,10 +134,10 @@ def signs(readings: Readings, healthy: Readings) -> dict[str, Sign]:
     - unstable: the largest growth of a mode, per second;
     - aliased: the worst held-out error between two steps over the worst at a step;
     - crossing: the largest error by position over the median one;
-    - timeouts: the mean return over the mean expected one;
+    - timeouts: how far the mean return lies above the mean value, as a share of that;
     - leaked: the largest mean of normalised training data, which is 0 by construction;
     - collapsed: how many times smaller the features' spread is than that of the healthy run;
-    - degenerate: the monitor at the next state over the one where the forward model leads.
+    - degenerate: the reverse model's monitor at the next state over the one where the forward model leads.
     """
     model, value, reverse = readings.model, readings.value, readings.reverse
     growth = np.log(np.abs(model.multipliers).max()) / (model.rows * model.dt)
@@ -148,7 +148,7 @@ def signs(readings: Readings, healthy: Readings) -> dict[str, Sign]:
         "unstable": (growth, 0.05),
         "aliased": (model.error[1:].max() / at_steps, 3.0),
         "crossing": (residual, 5.0),
-        "timeouts": (value.real.mean() / value.expected.mean(), 1.25),
+        "timeouts": (value.real.mean() / value.expected.mean() - 1, 0.25),
         "leaked": (np.abs(model.trained_on[0]).max(), 0.1),
         "collapsed": (shrunk, 3.0),
         "degenerate": (reverse.at_next / max(reverse.symmetry, 1e-12), 10.0),
@@ -159,8 +159,8 @@ def signs(readings: Readings, healthy: Readings) -> dict[str, Sign]:
 def headlines(museum: Museum) -> dict[str, float]:
     """Of each cause the number that a report would show, over that of the healthy run.
 
-    Held-out error for models, the loss for encoders, Eq. 7 for reverse models, and for values the
-    mean distance from the return; the smaller, the better it looks.
+    Held-out error for models, the loss for encoders, the T-symmetry violation for reverse models,
+    and for values the mean distance from the return; the smaller, the better it looks.
     """
     report: dict[str, Callable[[Readings], float]] = {
         "timeouts": lambda r: float(np.abs(r.value.expected - r.value.real).mean()),
