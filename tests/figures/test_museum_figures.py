@@ -1,4 +1,4 @@
-"""The museum's figures: the board of two runs, the report's numbers, both dials at their ends."""
+"""The museum's figures: a board of two runs, the report's numbers, two dials at their ends."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def test_the_board_holds_both_runs_in_nine_panels():
 def test_both_dials_reach_both_ends(growth: float, every: int):
     model = model_readings(RECORDING, growth=growth, every=every)
     figure = dose_figure(model, HEALTHY.model, title="ends")
-    sizes = next(np.hypot(trace.x, trace.y) for trace in figure.data if trace.name == "yours")
+    plane, ahead = (trace for trace in figure.data if trace.name == "yours")
+    sizes = np.hypot(plane.x, plane.y)
     step = 0.1 * every
     assert sizes.max() == pytest.approx(max(np.exp(growth * step), 1.0), rel=0.02)
-    ahead = [trace for trace in figure.data if trace.name == "yours"][1]
     assert np.isfinite(ahead.y).all() and ahead.x[-1] == pytest.approx(56 // every * step)
 
 

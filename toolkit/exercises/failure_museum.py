@@ -178,9 +178,9 @@ def check_alarm(answer: Callable[..., Any]) -> str:
         (10.0 * other, False, "it rings for features that have grown."),
         (0.01 * other, True, "it is silent for features that shrank to a hundredth in all "
          "directions. The rank does not see that. Look at the spread."),
-        (0.01 * other + 10.0 * np.arange(6.0), True,
-         "it is silent for features that shrank around a large mean. Spread is a standard "
-         "deviation over rows, `axis=0`, and the mean is no part of it."),
+        (0.01 * other + np.arange(0, 60, 10), True, "it is silent for features that shrank "
+         "around a large mean. Spread is a standard deviation over rows, `axis=0`, and the mean "
+         "is no part of it."),
         (line, True, "it is silent for features that lie on a line, as wide as before. The spread "
          "does not see that. Look at the rank."),
         (np.ones((80, 6)), True, "it is silent for features that are all the same."),

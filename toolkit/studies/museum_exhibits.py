@@ -137,8 +137,8 @@ def signs(readings: Readings, healthy: Readings) -> dict[str, Sign]:
     - timeouts: how far the mean return lies above the mean value, as a share of that;
     - leaked: the largest mean of normalised training data, which is 0 by construction;
     - collapsed: how many times smaller the features' spread is than that of the healthy run;
-    - degenerate: the reverse model's monitor at the next state over the one where the forward
-      model leads.
+    - degenerate: the reverse model's monitor at the next state, over that where the forward model
+      leads.
     """
     model, value, reverse = readings.model, readings.value, readings.reverse
     growth = np.log(np.abs(model.multipliers).max()) / (model.rows * model.dt)
