@@ -36,7 +36,7 @@ def test_the_board_holds_both_runs_in_nine_panels():
     np.testing.assert_allclose(spots[0].y[:3], 0, atol=1e-3)
 
 
-@pytest.mark.parametrize(("growth", "every"), itertools.product((-0.3, 0.5), (1, 20)))
+@pytest.mark.parametrize(("growth", "every"), list(itertools.product((-0.3, 0.5), (1, 20))))
 def test_both_dials_reach_both_ends(growth: float, every: int):
     model = model_readings(RECORDING, growth=growth, every=every)
     figure = dose_figure(model, HEALTHY.model, title="ends")
