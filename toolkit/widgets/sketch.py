@@ -77,6 +77,9 @@ class SketchPad(anywidget.AnyWidget):
 
         As a share of the pad's height: 0 is the same curve, 1 as far off as can be. What leaves
         the pad counts as its edge.
+
+        Raises:
+            UserError: nothing was drawn yet, or the curve is not of the sketch's places.
         """
         self.truth = self.sketch.heights(curve).tolist()
         drawn = self.value
