@@ -104,6 +104,11 @@ COURSE = (
         "What does an encoder keep that predicts itself, and why does it not drop everything?",
         45, 6, "prediction", ("04",), "what a convolution is, least squares, singular values",
     ),
+    Chapter(
+        "11_failure_museum", "Failure museum",
+        "Nothing crashed, and the run is wrong: which plot tells what was done to it?",
+        45, 2, "data", ("05", "10"), "least squares, eigenvalues",
+    ),
 )  # fmt: skip
 
 

@@ -39,11 +39,11 @@ def test_hovering_tells_the_question():
 def test_titles_fit_into_narrower_boxes_too():
     longer = [
         *COURSE,
-        replace(COURSE[-1], name="98_more", title="A title of some words", after=("09",)),
+        replace(COURSE[-1], name="98_more", title="A title of some words", after=("11",)),
         replace(COURSE[-1], name="99_last", title="Last", after=("98",)),
     ]
     fig = course_figure(longer)
-    assert max(fig.data[0].x) == 6
+    assert max(fig.data[0].x) == 7
     lines = [part for note in fig.layout.annotations for part in note.text.split("<br>")]
     assert max(len(line.replace("<b>", "").replace("</b>", "")) for line in lines) <= 12
 

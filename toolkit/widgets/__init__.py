@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from toolkit.widgets.frames import FramePlayer
     from toolkit.widgets.gradients import explore_gradients
     from toolkit.widgets.lineup import LineupPlayer
+    from toolkit.widgets.museum import explore_museum
     from toolkit.widgets.offline import explore_aggregates, explore_profiles, explore_sizes
     from toolkit.widgets.pixels import TargetSetting, explore_encoders
     from toolkit.widgets.planning import explore_plan
@@ -36,6 +37,7 @@ _HOMES = {
     "frames": ("FramePlayer",),
     "gradients": ("explore_gradients",),
     "lineup": ("LineupPlayer",),
+    "museum": ("explore_museum",),
     "offline": ("explore_aggregates", "explore_profiles", "explore_sizes"),
     "pixels": ("TargetSetting", "explore_encoders"),
     "planning": ("explore_plan",),
@@ -68,6 +70,7 @@ __all__ = [
     "explore_encoders",
     "explore_filter",
     "explore_gradients",
+    "explore_museum",
     "explore_plan",
     "explore_profiles",
     "explore_shifts",
