@@ -20,6 +20,7 @@ from tests.browser.driving import (
     open_notebook,
     picture,
     run_all,
+    sketch_and_reveal,
     wait_for_new_data,
     wait_for_new_path,
 )  # fmt: skip
