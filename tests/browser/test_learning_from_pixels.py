@@ -40,8 +40,7 @@ def test_learning_from_pixels(patient: Any, lab: SimpleNamespace, tmp_path: Path
         slider = cell.get_by_role("slider")
         before = shown(cell)
         (slider.first if source == SHIFTS else slider.last).press(key)
-        settle(page)
-        assert shown(cell) != before
+        wait_for_new_picture(page, cell, before)
     cell = explorer(page, ENCODERS)
     cell.get_by_role("slider").first.press("End")  # the encoder's own features as targets
     settle(page)
@@ -57,5 +56,14 @@ def test_learning_from_pixels(patient: Any, lab: SimpleNamespace, tmp_path: Path
 
 
 def shown(cell: Any) -> str:
-    """The pictures that a cell shows."""
+    """The picture that a cell's figure shows, once it is drawn."""
     return cell.locator(".js-plotly-plot").evaluate(PICTURE)
+
+
+def wait_for_new_picture(page: Any, cell: Any, old: str) -> None:
+    """The kernel's answer can be drawn after it is idle again."""
+    changed = """([gd, old]) => window.kernelErrors.length
+      || gd._fullLayout.images[0].source !== old"""
+    plot = cell.locator(".js-plotly-plot").element_handle()
+    page.wait_for_function(changed, arg=[plot, old])
+    settle(page)
