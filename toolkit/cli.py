@@ -86,6 +86,9 @@ _BENCH = {
         "the notebooks' explorers: how long a control makes one wait", "commands.bench:Explorers"
     ),
     "pixels": _command("updates of the agents that learn from pixels", "commands.bench:Pixels"),
+    "newcomer": _command(
+        "from a clone to the first figure, and what is installed", "commands.newcomer:Newcomer"
+    ),
 }
 _STUDIES = {
     "initialisation": _command(

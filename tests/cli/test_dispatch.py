@@ -88,7 +88,7 @@ def test_data_list_prints_the_built_in_systems(toolkit):
         (
             ["bench", "xyz"],
             "'xyz' is not a benchmark; there is propagation, dynamics, agents, tdm, symmetry, "
-            "planning, explorers, pixels.",
+            "planning, explorers, pixels, newcomer.",
         ),
         (
             ["train", "koopman", "--modes", "x"],
