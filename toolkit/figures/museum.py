@@ -59,15 +59,20 @@ def _scales(fig: go.Figure, low: float, high: float) -> None:
         fig.update_yaxes(type="log", exponentformat="power", dtick=1, row=row, col=col)
     fig.update_yaxes(range=[-2.3, 1.5], row=1, col=2)
     fig.update_yaxes(range=[-2.3, 0.7], row=1, col=3)
-    fig.update_yaxes(dtick=2, row=2, col=3)
+    fig.update_yaxes(dtick=2, range=[-6.3, 1.3], row=2, col=3)
+    fig.update_yaxes(range=[-4.3, 0.6], row=3, col=1)
+    fig.update_yaxes(range=[-3.3, 0.6], row=3, col=2)
     fig.update_xaxes(title_text="seconds", row=1, col=2)
     fig.update_xaxes(title_text="row of the episode", row=1, col=3)
     fig.update_yaxes(range=[-2.6, 3.4], row=2, col=1)
-    fig.update_xaxes(tickangle=-40, row=2, col=1)
+    fig.update_xaxes(
+        tickvals=list(range(6)), ticktext=[*COORDINATES, *COORDINATES], tickfont_size=11,
+        tickangle=0, range=[-0.6, 5.6], title_text="training data · test data", row=2, col=1,
+    )  # fmt: skip
     for update in (fig.update_xaxes, fig.update_yaxes):
         update(range=[low - room, high + room], row=2, col=2)
     fig.update_xaxes(title_text="update", row=3, col=1)
-    fig.update_xaxes(title_text="axis", dtick=1, row=3, col=2)
+    fig.update_xaxes(title_text="axis", dtick=5, row=3, col=2)
 
 
 def _circle(fig: go.Figure, row: int, col: int) -> None:
@@ -112,12 +117,11 @@ def _add_model(fig: go.Figure, model: ModelReadings, label: str, paint: str) -> 
     _add_plane(fig, model, label, paint)
     _add_line(fig, model.seconds[1:], model.error[1:], label, paint, 1, 2)
     _add_line(fig, model.position, model.residual, label, paint, 1, 3)
-    names = [f"{name}, {part}" for part in ("train", "test") for name in COORDINATES]
     means, widths = (
         np.concatenate([model.trained_on[at], model.tested_on[at]]).round(3) for at in (0, 1)
     )
     fig.add_scatter(
-        x=names, y=means, mode="markers", name=label, legendgroup=label, showlegend=False,
+        x=np.arange(6), y=means, mode="markers", name=label, legendgroup=label, showlegend=False,
         error_y={"type": "data", "array": widths, "width": 4, "color": paint,
                  "thickness": 4 if paint == _HEALTHY else 2},
         marker={"color": paint, "size": 11 if paint == _HEALTHY else 7}, row=2, col=1,

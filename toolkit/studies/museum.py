@@ -284,7 +284,7 @@ def value_readings(recording: Recording, *, timeouts_end: bool = False) -> Value
     returns = np.empty(rewards.shape)
     for t in reversed(range(rewards.shape[1])):
         returns[:, t] = to_go = rewards[:, t] + DISCOUNT * to_go
-    at = slice(0, ROWS, 20)
+    at = slice(0, ROWS, 30)
     expected = _features(obs[recording.train :, at]) @ weights
     return ValueReadings(expected.ravel(), returns[recording.train :, at].ravel())
 
