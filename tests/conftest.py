@@ -23,8 +23,8 @@ if "TOOLKIT_TESTS_CACHE" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["TOOLKIT_TESTS_CACHE"], ignore_errors=True)
 os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["TOOLKIT_TESTS_CACHE"]
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
-# Most of a test's time is compiling, and what is compiled runs for a moment: the compiler is told to
-# hurry, in notebooks too. Two fifths of the time, measured.
+# Most of a test's time is compiling, and what is compiled runs for a moment: the compiler is told
+# to hurry, in notebooks too. Two fifths of the time, measured.
 HURRY = "--xla_backend_optimization_level=0"
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {HURRY}".strip()
 # XLA reports two of its own settings as features that the processor lacks, for every program read.

@@ -13,6 +13,7 @@ import pytest
 
 from tests.training.line import Line
 from toolkit.agents.tdmpc import TDMPC, KoopmanTDMPC
+from toolkit.bench.products import flops, products_of
 from toolkit.data import Transitions
 from toolkit.envs.interface import EnvSpec
 from toolkit.errors import UserError
@@ -74,7 +75,24 @@ def test_the_target_follows_every_second_update(agent):
     np.testing.assert_array_equal(third, second)
 
 
-def test_losses_fall_on_the_same_batch(agent):
+def test_chosen_steps_are_met_equally_often_and_spare_the_others():
+    agent = KoopmanTDMPC(**SMALL | {"horizon": 6}, decoded_steps=2)
+    found = np.stack([agent.choose_steps(jr.key(k)) for k in range(300)])
+    assert {tuple(steps.tolist()) for steps in found} == {(0, 3), (1, 4), (2, 5)}
+    assert np.all(np.bincount(found.ravel()) > 70)
+    everything = dataclasses.replace(agent, decoded_steps=0)
+    assert everything.choose_steps(jr.key(0)) is None
+
+    def work_of(agent):
+        given = agent.init(SPEC, key=jr.key(0)), replay_of(agent)
+        return flops(products_of(eqx.filter_make_jaxpr(one_update)(agent, *given)[0]))
+
+    assert work_of(agent) < 0.65 * work_of(everything)
+
+
+@pytest.mark.parametrize("decoded_steps", [0, 1])
+def test_losses_fall_on_the_same_batch(agent, decoded_steps):
+    agent = dataclasses.replace(agent, decoded_steps=decoded_steps)
     state, replay = agent.init(SPEC, key=jr.key(0)), replay_of(agent)
     found = []
     for _ in range(60):
@@ -159,6 +177,10 @@ def test_a_point_learns_to_go_to_its_goal(kind):
     ("changes", "sentence"),
     [
         ({"horizon": 101}, "`horizon` must not exceed the 100 steps of an episode of Some-v0, got"),
+        (
+            {"decoded_steps": 2},
+            "`decoded_steps` must divide `horizon` 3, or be 0 for all of its st",
+        ),
         ({"elites": 17}, "`elites` must be at most `samples` 16, got 17"),
     ],
 )

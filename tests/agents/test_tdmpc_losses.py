@@ -89,6 +89,31 @@ def test_the_three_losses_and_the_priorities(model, batch):
         np.testing.assert_allclose(getattr(terms, name), value, rtol=1e-3, err_msg=name)
 
 
+def test_chosen_steps_stand_for_all(model, policy, batch):
+    """Every way to choose two of four steps, evenly spaced: the mean is the sum over all."""
+    keys = jr.split(jr.key(5), 3)
+    next_latents, y = jr.normal(keys[0], (TIME, BATCH, LATENT)), jr.normal(keys[1], (TIME, BATCH))
+    whole = losses.terms_of(model, batch, next_latents, y, RATE)
+    choices = [jnp.array([0, 2]), jnp.array([1, 3])]
+    parts = [
+        losses.terms_of(model, batch, next_latents[steps], y[steps], RATE, steps)
+        for steps in choices
+    ]
+    for name in ("consistency", "reward", "value", "error"):
+        mean = sum(getattr(part, name) for part in parts) / 2
+        np.testing.assert_allclose(mean, getattr(whole, name), rtol=1e-4, err_msg=name)
+    for part, steps in zip(parts, choices, strict=True):
+        assert float(jnp.abs(part.value - whole.value).max()) > 1e-3
+        np.testing.assert_array_equal(part.latents, whole.latents[jnp.append(steps, TIME)])
+
+    def of_policy(latents, steps):
+        weight = losses.state_weights(batch, RATE, steps)
+        return losses.policy_loss(policy, model.values, latents, weight, 0.0, key=keys[2])
+
+    mean = sum(of_policy(p.latents, s) for p, s in zip(parts, choices, strict=True)) / 2
+    np.testing.assert_allclose(mean, of_policy(whole.latents, None), rtol=1e-4, atol=1e-6)
+
+
 def test_no_sum_counts_for_more_than_ten_thousand(model, batch):
     y = jnp.full((TIME, BATCH), 1e4)
     terms = losses.terms_of(model, batch, jnp.zeros((TIME, BATCH, LATENT)), y, RATE)
@@ -97,10 +122,11 @@ def test_no_sum_counts_for_more_than_ten_thousand(model, batch):
 
 def test_the_policy_loss(model, policy, batch):
     latents = jr.normal(jr.key(6), (TIME + 1, BATCH, LATENT))
-    valid = losses.valid_states(batch)
+    found_weight = losses.state_weights(batch, RATE)
     ends = [4, 1, 4, 1, 3, 4]  # states after the start: the fall's is none to act from
-    np.testing.assert_array_equal(valid, np.arange(TIME + 1)[:, None] <= np.array(ends))
-    found = losses.policy_loss(policy, model.values, latents, valid, RATE, 0.0, key=jr.key(7))
+    valid = np.arange(TIME + 1)[:, None] <= np.array(ends)
+    np.testing.assert_array_equal(found_weight > 0, valid)
+    found = losses.policy_loss(policy, model.values, latents, found_weight, 0.0, key=jr.key(7))
     z = numbers(latents)
     value = least(model.values, z, np.tanh(forward(policy.net, z)))
     weight = RATE ** np.arange(TIME + 1)[:, None] * numbers(valid)

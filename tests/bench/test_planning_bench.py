@@ -56,11 +56,12 @@ def test_the_command_writes_every_case(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(planning, "OPTIONS", TINY)
     file = tmp_path / "p.json"
     words = ["bench", "planning", "--horizons", "2", "--batch", "4", "--repetitions", "1"]
-    assert main([*words, "--json", str(file)]) == 0
+    assert main([*words, "--decoded-steps", "1", "--json", str(file)]) == 0
     rows = json.loads(file.read_text())["rows"]
     assert [row["case"] for row in rows] == [
-        f"planning/{name}/{work}/H=2"
-        for name in ("tdmpc", "koopman-tdmpc") for work in ("decision", "update")
+        f"planning/{name}/{work}"
+        for name in ("tdmpc", "koopman-tdmpc")
+        for work in ("decision/H=2", "update/H=2/losses of 1")
     ]  # fmt: skip
     for row in rows:
         assert row["ratio"] == pytest.approx(row["reference_seconds"] / row["seconds"])
@@ -71,6 +72,7 @@ def test_the_command_writes_every_case(tmp_path, monkeypatch, capsys):
     ("words", "sentence"),
     [
         (["--horizons", "0"], "`horizons` must be numbers from 1 on"),
+        (["--decoded-steps", "3"], "`decoded_steps` must divide `horizon` 5"),
         (["--batch", "0"], "`batch` must be at least 1, got 0"),
         (["--json", "/nowhere/at/all.json"], "`json` must lie in an existing folder"),
     ],

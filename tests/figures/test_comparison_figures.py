@@ -163,7 +163,7 @@ def test_methods_keep_their_colour():
                 ("tsrl", "kfc", "cql", "bc", "td3-bc", "iql", "td3", "sac", "mopo",
                  "tsrl, no-p", "spectral tsrl"),
                 ("tdmpc", "tdmpc, horizon 20", "koopman-tdmpc", "koopman-tdmpc, horizon 5",
-                 "koopman-tdmpc, action spectrum", "sac"),
+                 "koopman-tdmpc, action spectrum", "koopman-tdmpc, losses of 5", "sac"),
                 ("koopman-spr", "spr", "sac-pixels"),
                 ("spectral", "commutator", "eigenspace", "polynomial", "noise", "random",
                  "spectral, random", "common noise")]  # fmt: skip

@@ -32,6 +32,13 @@ class Sequences(eqx.Module):
     weight: Float[Array, " batch"]
     index: Int[Array, " batch"]
 
+    def at(self, steps: Int[Array, " chosen"] | None) -> Sequences:
+        """The chosen steps of every sequence, counted from 0, and the same starts; None: all."""
+        if steps is None:
+            return self
+        timed = lambda s: (s.action, s.reward, s.next_obs, s.terminal, s.valid)
+        return eqx.tree_at(timed, self, replace_fn=lambda x: x[steps])
+
 
 class SequenceReplay(eqx.Module):
     """A ring of transitions, in which `num_envs` copies of an environment take turns.

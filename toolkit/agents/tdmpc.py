@@ -16,7 +16,7 @@ from toolkit.agents.interface import AbstractOnlineAgent
 from toolkit.agents.latent_problem import LatentProblem
 from toolkit.agents.networks import polyak
 from toolkit.agents.sequence_replay import SequenceReplay, Sequences
-from toolkit.agents.tdmpc_losses import Target, policy_loss, td_target, terms_of, valid_states
+from toolkit.agents.tdmpc_losses import Target, policy_loss, state_weights, td_target, terms_of
 from toolkit.agents.world_model import (
     AbstractLatentDynamics,
     KoopmanLatentDynamics,
@@ -61,6 +61,9 @@ class AbstractTDMPC(AbstractOnlineAgent):
     """Width of the encoder."""
     horizon: int = 5
     """Steps that are unrolled in an update, and planned ahead at the end of the schedule."""
+    decoded_steps: int = 0
+    """Steps of an unrolled sequence whose losses are computed, evenly spaced from a random first
+    one and weighed to stand for all; divides the horizon, 0: all. Ours."""
     batch_size: int = 512
     """Sequences per update."""
     learning_rate: float = 1e-3
@@ -128,6 +131,11 @@ class AbstractTDMPC(AbstractOnlineAgent):
                 f"`horizon` must not exceed the {spec.max_episode_steps} steps of an episode of "
                 f"{spec.env_id}, got {self.horizon}."
             )
+        if self.decoded_steps < 0 or (self.decoded_steps and self.horizon % self.decoded_steps):
+            raise UserError(
+                f"`decoded_steps` must divide `horizon` {self.horizon}, or be 0 for all of its "
+                f"steps, got {self.decoded_steps}."
+            )
         self.planner().check()
         dynamics_key, model_key, policy_key = jr.split(key, 3)
         dynamics, size = self.dynamics(spec.action_dim, key=dynamics_key)
@@ -183,6 +191,13 @@ class AbstractTDMPC(AbstractOnlineAgent):
     ) -> Float[Array, " capacity"]:
         return replay.reprioritised(batch.index, state.errors, self.priority_exponent)
 
+    def choose_steps(self, key: Key) -> Int[Array, " chosen"] | None:
+        """The steps whose losses are computed: each equally often, or None for all."""
+        if self.decoded_steps in (0, self.horizon):
+            return None
+        stride = self.horizon // self.decoded_steps
+        return jr.randint(key, (), 0, stride) + stride * jnp.arange(self.decoded_steps)
+
     def optimiser(self) -> optax.GradientTransformation:
         """Adam behind a bound on the gradient's norm."""
         return optax.chain(
@@ -194,14 +209,16 @@ class AbstractTDMPC(AbstractOnlineAgent):
     ) -> tuple[TDMPCState, Metrics]:
         target_key, policy_key = jr.split(key)
         opt_model, opt_policy = state.opt_states
+        steps = self.choose_steps(jr.fold_in(key, 1))
+        seen = batch.at(steps)
         y = td_target(
-            state.model, state.target, state.policy, batch, self.discount, self.policy_noise,
+            state.model, state.target, state.policy, seen, self.discount, self.policy_noise,
             key=target_key,
         )  # fmt: skip
-        next_latents = jax.vmap(jax.vmap(state.target.encoder))(batch.next_obs)
+        next_latents = jax.vmap(jax.vmap(state.target.encoder))(seen.next_obs)
 
         def model_loss(model: WorldModel) -> tuple[Scalar, Any]:
-            terms = terms_of(model, batch, next_latents, y, self.time_rate)
+            terms = terms_of(model, batch, next_latents, y, self.time_rate, steps)
             total = (
                 self.consistency_weight * terms.consistency
                 + self.reward_weight * terms.reward
@@ -213,7 +230,7 @@ class AbstractTDMPC(AbstractOnlineAgent):
         model, opt_model = gradient_step(self.optimiser(), state.model, grads, opt_model)
 
         policy_value, grads = eqx.filter_value_and_grad(policy_loss)(
-            state.policy, model.values, terms.latents, valid_states(batch), self.time_rate,
+            state.policy, model.values, terms.latents, state_weights(batch, self.time_rate, steps),
             self.policy_noise, key=policy_key,
         )  # fmt: skip
         policy, opt_policy = gradient_step(self.optimiser(), state.policy, grads, opt_policy)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from toolkit.agents.sequence_replay import Sequences
 from toolkit.agents.world_model import LatentPolicy, WorldModel, with_noise
@@ -16,6 +16,7 @@ _MOST = 1e4  # no sum over a sequence counts for more
 
 Latents = Float[Array, "time batch latent"]
 Sum = Float[Array, " batch"]
+Chosen = Int[Array, " chosen"] | None  # steps of a sequence, counted from 0; None: all of them
 
 
 class Target(eqx.Module):
@@ -31,19 +32,39 @@ class Target(eqx.Module):
 
 
 class Terms(eqx.Module):
-    """Sums of ρᵗ·loss over each sequence, and what they were made of."""
+    """Sums of ρᵗ·loss over each sequence, or estimates of them from the chosen steps, and what they
+    were made of.
+    """
 
     consistency: Sum
     reward: Sum
     value: Sum
     error: Sum  # Σ ρᵗ·|TD error| over both values: the next priority
-    latents: Float[Array, "states batch latent"]  # states = time + 1, the start included
+    latents: Float[Array, "states batch latent"]  # before each (chosen) step, and the last one
 
 
-def time_weights(rate: float, valid: Bool[Array, "time batch"]) -> Float[Array, "time batch"]:
-    """ρᵗ for the steps that belong to the sequence, 0 for the others."""
-    steps = jnp.arange(len(valid), dtype=jnp.float32)
-    return jnp.where(valid, (rate**steps)[:, None], 0.0)
+def time_weights(
+    rate: float, valid: Bool[Array, "time batch"], steps: Chosen = None
+) -> Float[Array, "chosen batch"]:
+    """ρᵗ for the steps that belong to the sequence, 0 for the others.
+
+    Chosen steps stand for all, and weigh the more, the fewer they are.
+    """
+    times = jnp.arange(len(valid), dtype=jnp.float32)
+    weights = jnp.where(valid, (rate**times)[:, None], 0.0)
+    return weights if steps is None else len(valid) / len(steps) * weights[steps]
+
+
+def state_weights(
+    batch: Sequences, rate: float, steps: Chosen = None
+) -> Float[Array, "states batch"]:
+    """`time_weights` of the states before the steps, and of the last one: 0 where the sequence did
+    not really go through it.
+    """
+    before = jnp.concatenate([batch.valid[:1], batch.valid[:-1] & ~batch.terminal[:-1]])
+    last = batch.valid[-1:] & ~batch.terminal[-1:]
+    end = rate ** len(batch.valid) * last.astype(jnp.float32)
+    return jnp.concatenate([time_weights(rate, before, steps), end])
 
 
 def consistency_loss(predicted: Latents, target: Latents) -> Float[Array, "time batch"]:
@@ -84,24 +105,28 @@ def td_target(
 
 
 def terms_of(
-    model: WorldModel, batch: Sequences, next_latents: Latents, y: Float[Array, "time batch"],
-    rate: float,
+    model: WorldModel, batch: Sequences, next_latents: Float[Array, "chosen batch latent"],
+    y: Float[Array, "chosen batch"], rate: float, steps: Chosen = None,
 ) -> Terms:  # fmt: skip
     """Unroll from the encoded start under the known actions, and compare with the targets.
 
-    `next_latents` are h_θ⁻(s') and `y` the TD targets; no gradient reaches what made them. With a
-    spectrum for dynamics this is arXiv:2306.11941 Eq. 10, without its weights c.
+    `next_latents` are h_θ⁻(s') and `y` the TD targets, of the chosen steps; no gradient reaches
+    what made them. With a spectrum for dynamics this is arXiv:2306.11941 Eq. 10, without its
+    weights c.
     """
     start = jax.vmap(model.encode)(batch.obs)
     after = model.dynamics.rollout(start, batch.action)
     latents = jnp.concatenate([start[None], after])
-    reward = jax.vmap(jax.vmap(model.reward))(latents[:-1], batch.action)
-    both = jax.vmap(jax.vmap(model.both_values))(latents[:-1], batch.action)
-    weight = time_weights(rate, batch.valid)
+    seen = batch.at(steps)
+    if steps is not None:
+        after, latents = after[steps], latents[jnp.append(steps, len(batch.valid))]
+    reward = jax.vmap(jax.vmap(model.reward))(latents[:-1], seen.action)
+    both = jax.vmap(jax.vmap(model.both_values))(latents[:-1], seen.action)
+    weight = time_weights(rate, batch.valid, steps)
     total = lambda losses: jnp.minimum(jnp.sum(weight * losses, axis=0), _MOST)
     return Terms(
         total(consistency_loss(after, next_latents)),
-        total(reward_loss(reward, batch.reward)),
+        total(reward_loss(reward, seen.reward)),
         total(value_loss(both, y)),
         total(jnp.sum(jnp.abs(both - y[..., None]), axis=-1)),
         latents,
@@ -110,14 +135,9 @@ def terms_of(
 
 def policy_loss(
     policy: LatentPolicy, values: tuple, latents: Float[Array, "states batch latent"],
-    valid: Bool[Array, "states batch"], rate: float, noise: float, *, key: Key,
+    weight: Float[Array, "states batch"], noise: float, *, key: Key,
 ) -> Scalar:  # fmt: skip
-    """−Σ ρᵗ·min_j Q_j(z_t, π(z_t)), the mean over the batch (Eq. 11); the latents are given."""
+    """−Σ ρᵗ·min_j Q_j(z_t, π(z_t)), the mean over the batch (Eq. 11); latents and ρᵗ are given."""
     actions = with_noise(jax.vmap(jax.vmap(policy))(latents), noise, key=key)
     value = least_value(values, latents, actions)
-    return -jnp.mean(jnp.sum(time_weights(rate, valid) * value, axis=0))
-
-
-def valid_states(batch: Sequences) -> Bool[Array, "states batch"]:
-    """Which of the states, the start included, the sequence really went through."""
-    return jnp.concatenate([batch.valid[:1], batch.valid & ~batch.terminal])
+    return -jnp.mean(jnp.sum(weight * value, axis=0))

@@ -31,25 +31,33 @@ def measure(
     horizons: Sequence[int] = HORIZONS,
     *,
     batch: int = 512,
+    decoded_steps: int = 0,
     repetitions: int = 10,
     on_horizon: Callable[[list[Row]], None] = lambda rows: None,
 ) -> list[Row]:
     """Seconds of one decision and of one update, at the sizes of cheetah-run.
 
     A decision is the whole of acting in one environment: encoding, proposals, every iteration of
-    the planner, at the full horizon. An update draws its batch and has both optimisers in it. Both
-    dynamics take turns; `ratio` is the share of the matrix-product rate, for the products that
-    the case itself makes.
+    the planner, at the full horizon. An update draws its batch and has both optimisers in it, and
+    computes the losses of `decoded_steps` of its steps for both agents, 0: of all. Both dynamics
+    take turns; `ratio` is the share of the matrix-product rate, for the products that the case
+    itself makes.
+
+    Raises:
+        UserError: `decoded_steps` does not divide a horizon.
     """
     found = []
     for horizon in horizons:
         cases: dict[str, Callable[[], Any]] = {}
         for name in NAMES:
             agent = MODELS[name].load()(
-                **{"horizon": horizon, "batch_size": batch, "replay_capacity": _ROWS} | OPTIONS
+                **{"horizon": horizon, "batch_size": batch, "replay_capacity": _ROWS} | OPTIONS,
+                decoded_steps=decoded_steps,
             )
             for work, (run, products) in _works(agent).items():
                 case = f"planning/{name}/{work}/H={horizon}"
+                if decoded_steps and work == "update":
+                    case += f"/losses of {decoded_steps}"
                 cases |= {case: run, f"{case}: {REFERENCE}": make_products(products, 1)}
         seconds = interleaved(cases, repetitions)
         rows = [_row(case, seconds) for case in cases if not case.endswith(REFERENCE)]

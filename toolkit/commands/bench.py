@@ -168,6 +168,8 @@ class Planning:
     """Steps planned ahead, and unrolled in an update."""
     batch: int = 512
     """Sequences per update."""
+    decoded_steps: int = 0
+    """Steps of a sequence whose losses an update computes, for both agents; 0: all."""
 
     def run(self) -> int:
         """Print each horizon as soon as it is measured."""
@@ -187,8 +189,9 @@ class Planning:
                 print(f"{'':4s}{work}: koopman-tdmpc has {ratio(rows, work):.2f} × tdmpc's rate")
 
         measured = measure(
-            self.horizons, batch=self.batch, repetitions=self.repetitions, on_horizon=show
-        )
+            self.horizons, batch=self.batch, decoded_steps=self.decoded_steps,
+            repetitions=self.repetitions, on_horizon=show,
+        )  # fmt: skip
         _write(self.json, measured)
         return 0
 

@@ -53,6 +53,7 @@ METHODS: dict[str, tuple[str, str]] = {
     "tdmpc, horizon 20": (PALETTE[4], "longdash"),
     "koopman-tdmpc, action spectrum": (PALETTE[5], "dashdot"),
     "koopman-tdmpc, horizon 5": (PALETTE[7], "dot"),
+    "koopman-tdmpc, losses of 5": (PALETTE[3], "longdashdot"),
     "koopman-spr": (PALETTE[0], "solid"),
     "spr": (PALETTE[4], "longdash"),
     "sac-pixels": (PALETTE[3], "dashdot"),

@@ -19,6 +19,7 @@ CANDIDATES = {
         Candidate("tdmpc", "tdmpc"),
         Candidate("tdmpc, horizon 20", "tdmpc", {"horizon": 20}),
         Candidate("koopman-tdmpc", "koopman-tdmpc"),
+        Candidate("koopman-tdmpc, losses of 5", "koopman-tdmpc", {"decoded_steps": 5}),
         Candidate("koopman-tdmpc, horizon 5", "koopman-tdmpc", {"horizon": 5}),
         Candidate("koopman-tdmpc, action spectrum", "koopman-tdmpc", {"action_spectrum": True}),
         Candidate("sac", "sac"),
