@@ -23,15 +23,23 @@ if "TOOLKIT_TESTS_CACHE" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["TOOLKIT_TESTS_CACHE"], ignore_errors=True)
 os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["TOOLKIT_TESTS_CACHE"]
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
-# Most of a test's time is compiling, and what is compiled runs for a moment: the compiler is told
-# to hurry, in notebooks too. Two fifths of the time, measured.
-HURRY = "--xla_backend_optimization_level=0"
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {HURRY}".strip()
 # XLA reports two of its own settings as features that the processor lacks, for every program read.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+# Most of a test's time is compiling, and what is compiled runs for a moment: this process tells the
+# compiler to hurry, which takes a third less. Kernels and commands that it starts do not: they
+# share what they compile, and run it for longer.
+FLAGS = os.environ.get("XLA_FLAGS")
+os.environ["XLA_FLAGS"] = f"{FLAGS or ''} --xla_backend_optimization_level=0".strip()
+
 import jax  # noqa: E402
 import jax.random as jr  # noqa: E402
+
+jax.devices()  # which reads the flags
+if FLAGS is None:
+    del os.environ["XLA_FLAGS"]
+else:
+    os.environ["XLA_FLAGS"] = FLAGS
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
