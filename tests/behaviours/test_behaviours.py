@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from toolkit.agents.networks import GaussianActor
-from toolkit.behaviours import load_behaviour, make_dataset, stages
+from toolkit.behaviours import load_behaviour, make_dataset, read_passport, stages
 from toolkit.behaviours.making import make_names, recipe
 from toolkit.behaviours.policies import FOLDER, store_behaviour
 from toolkit.data import check, load, read_arrays
@@ -40,7 +40,7 @@ def columns(path):
 def test_every_robot_has_a_medium_and_an_expert_with_their_passports(robot):
     order = stages(robot)
     assert order[-1] == "expert" and "medium" in order
-    scores = {stage: load_behaviour(f"{robot}-{stage}").passport for stage in order}
+    scores = {stage: read_passport(f"{robot}-{stage}") for stage in order}
     assert scores["expert"]["normalized_score"] > 80
     third = scores["expert"]["normalized_score"] / 3
     assert abs(scores["medium"]["normalized_score"] - third) < 12
@@ -67,8 +67,13 @@ def test_storing_rounds_to_half_precision_and_nothing_else(tmp_path):
 
 @pytest.mark.parametrize("name", ["hopper-fast", "ant-medium", "../hopper-medium"])
 def test_an_unknown_policy_is_refused(name):
-    with pytest.raises(UserError, match=r"is not a stored policy; there is .*hopper-medium"):
-        load_behaviour(name)
+    for read in (load_behaviour, read_passport):
+        with pytest.raises(UserError, match=r"is not a stored policy; there is .*hopper-medium"):
+            read(name)
+
+
+def test_a_passport_is_read_without_the_policy():
+    assert read_passport("hopper-medium") == load_behaviour("hopper-medium").passport
 
 
 def test_the_file_has_the_layout_of_d4rl(medium):

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolkit.behaviours.making import make_dataset
-    from toolkit.behaviours.policies import Behaviour, load_behaviour, stages
+    from toolkit.behaviours.policies import Behaviour, load_behaviour, read_passport, stages
 
-_HOMES = {"making": ("make_dataset",), "policies": ("Behaviour", "load_behaviour", "stages")}
+_HOMES = {
+    "making": ("make_dataset",),
+    "policies": ("Behaviour", "load_behaviour", "read_passport", "stages"),
+}
 
-__all__ = ["Behaviour", "load_behaviour", "make_dataset", "stages"]
+__all__ = ["Behaviour", "load_behaviour", "make_dataset", "read_passport", "stages"]
 
 
 def __getattr__(name: str) -> Any:

@@ -57,17 +57,24 @@ def stages(robot: str, folder: Path = FOLDER) -> list[str]:
     return [stem.removeprefix(f"{robot}-") for _, stem in sorted(found)]
 
 
+def read_passport(name: str, folder: Path = FOLDER) -> dict[str, Any]:
+    """What a stored policy's file says about it, without its parameters: `env_steps`,
+    `episode_return`, the `curve` of its training and more.
+
+    Raises:
+        UserError: there is no such policy, or its file is damaged.
+    """
+    return read_header(_path_of(name, folder))
+
+
 def load_behaviour(name: str, folder: Path = FOLDER) -> Behaviour:
     """A stored policy by name, such as `hopper-medium`, with float32 parameters.
 
     Raises:
         UserError: there is no such policy, or its file is damaged.
     """
-    path = folder / f"{name}.ckpt"
+    path = _path_of(name, folder)
     robot, _, stage = name.partition("-")
-    if robot not in ROBOTS or not path.exists():
-        known = ", ".join(sorted(p.stem for p in folder.glob("*-[em]*.ckpt"))) or "none"
-        raise UserError(f"{name!r} is not a stored policy; there is {known}.")
     header = read_header(path)
     sizes = header["actor"]
     template = GaussianActor(
@@ -111,3 +118,11 @@ def score_behaviour(behaviour: Behaviour, *, num_episodes: int) -> dict[str, Any
 
 def _cast(actor: GaussianActor, dtype: Any) -> GaussianActor:
     return jax.tree.map(lambda x: x.astype(dtype) if eqx.is_inexact_array(x) else x, actor)
+
+
+def _path_of(name: str, folder: Path) -> Path:
+    path = folder / f"{name}.ckpt"
+    if name.partition("-")[0] not in ROBOTS or not path.exists():
+        known = ", ".join(sorted(p.stem for p in folder.glob("*-[em]*.ckpt"))) or "none"
+        raise UserError(f"{name!r} is not a stored policy; there is {known}.")
+    return path
