@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,10 +28,7 @@ def board_figure(
     readings: Readings, healthy: Readings, *, title: str = "", name: str = "exhibit"
 ) -> go.Figure:
     """Nine instruments of a run in orange, before those of the healthy run in grey."""
-    fig = make_subplots(
-        3, 3, subplot_titles=_PANELS, horizontal_spacing=0.09, vertical_spacing=0.12
-    )
-    _circle(fig, 1, 1)
+    fig = go.Figure(_empty_board())
     for run, label, paint in ((healthy, "healthy", _HEALTHY), (readings, name, _OTHER)):
         _add_model(fig, run.model, label, paint)
         _add_value(fig, run, label, paint)
@@ -40,11 +38,11 @@ def board_figure(
         x=[low, high], y=[low, high], mode="lines", line={"color": INK, "width": 1, "dash": "dot"},
         showlegend=False, hoverinfo="skip", row=2, col=2,
     )  # fmt: skip
-    _scales(fig, low, high)
-    fig.update_annotations({"font": {"size": 13, "color": INK}})
+    room = 0.06 * (high - low)
+    ends = {"range": [low - room, high + room]}
     return themed(
-        fig, title, height=760, showlegend=True, legend=LEGEND_BELOW, barmode="group", margin_t=92,
-        margin_b=84,
+        fig, title, height=760, xaxis5=ends, yaxis5=ends, showlegend=True, legend=LEGEND_BELOW,
+        barmode="group", margin_t=92, margin_b=84,
     )  # fmt: skip
 
 
@@ -53,8 +51,18 @@ def _ends(values: list[np.ndarray]) -> tuple[float, float]:
     return float(together.min().round(1)), float(together.max().round(1))
 
 
-def _scales(fig: go.Figure, low: float, high: float) -> None:
-    room = 0.06 * (high - low)
+@functools.cache
+def _empty_board() -> go.Figure:
+    """What is the same on every board, made once: it takes longer than the curves."""
+    fig = make_subplots(
+        3, 3, subplot_titles=_PANELS, horizontal_spacing=0.09, vertical_spacing=0.12
+    )
+    _circle(fig, 1, 1)
+    _scales(fig)
+    return fig.update_annotations({"font": {"size": 13, "color": INK}})
+
+
+def _scales(fig: go.Figure) -> None:
     for row, col in ((1, 2), (1, 3), (2, 3), (3, 1), (3, 2)):
         fig.update_yaxes(type="log", exponentformat="power", dtick=1, row=row, col=col)
     fig.update_yaxes(range=[-2.3, 1.5], row=1, col=2)
@@ -69,8 +77,6 @@ def _scales(fig: go.Figure, low: float, high: float) -> None:
         tickvals=list(range(6)), ticktext=[*COORDINATES, *COORDINATES], tickfont_size=11,
         tickangle=0, range=[-0.6, 5.6], title_text="training data · test data", row=2, col=1,
     )  # fmt: skip
-    for update in (fig.update_xaxes, fig.update_yaxes):
-        update(range=[low - room, high + room], row=2, col=2)
     fig.update_xaxes(title_text="update", row=3, col=1)
     fig.update_xaxes(title_text="axis", dtick=5, row=3, col=2)
 

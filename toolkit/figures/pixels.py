@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -88,8 +89,9 @@ def pictures_figure(
 
 
 def _add_strip(
-    fig: go.Figure, frames: np.ndarray, captions: Sequence[str], columns: int, row: int, col: int
-) -> None:
+    fig: go.Figure, frames: np.ndarray, captions: Sequence[str], columns: int, row: int, col: int,
+    *, size: int = 12, paint: str = QUIET_INK,
+) -> None:  # fmt: skip
     """Pictures side by side in one panel, captions below."""
     height, width = frames.shape[1:3]
     sheet = mosaic(frames, columns)
@@ -102,17 +104,19 @@ def _add_strip(
         source=data_uri(enlarged_png(sheet, -(-_SHARP // height)), "png"), x=0, y=0, sizex=across,
         sizey=height, sizing="stretch", layer="above", row=row, col=col,
     )  # fmt: skip
-    anchor = fig.get_subplot(row, col).yaxis.anchor
+    panel = fig.get_subplot(row, col)
+    across_axis, up_axis = panel.yaxis.anchor, panel.xaxis.anchor
     fig.update_xaxes(**_HIDDEN, range=[0, across], row=row, col=col)
     fig.update_yaxes(
-        **_HIDDEN, range=[-height, 0], scaleanchor=anchor, scaleratio=1, row=row, col=col
+        **_HIDDEN, range=[-height, 0], scaleanchor=across_axis, scaleratio=1, row=row, col=col
     )
-    for place, caption in enumerate(captions):
-        fig.add_annotation(
-            text=caption, x=place * (width + _GAP) + width / 2, y=-height,
-            xanchor="center", yanchor="top", yshift=-3, font={"size": 12, "color": QUIET_INK},
-            row=row, col=col,
-        )  # fmt: skip
+    below: Any = {"y": -height, "xref": across_axis, "yref": up_axis, "showarrow": False,
+                  "xanchor": "center", "yanchor": "top", "yshift": -3,
+                  "font": {"size": size, "color": paint}}  # fmt: skip
+    fig.layout.annotations += tuple(  # all at once, as plotly examines all for every one that comes
+        go.layout.Annotation(text=caption, x=place * (width + _GAP) + width / 2, **below)
+        for place, caption in enumerate(captions)
+    )
 
 
 def probes_figure(
@@ -233,6 +237,27 @@ def encoder_figure(
         raise UserError(f"`curves` must hold three, got {len(curves)}.")
     check_frames("frames", frames)
     values = vector("singular", singular)
+    fig = go.Figure(_empty_encoder(tuple(curves)))
+    for place, (name, (x, y)) in enumerate(curves.items(), start=1):
+        _add_curve(fig, name, PALETTE[0], x, y, False, {"row": 1, "col": place})
+    fig.add_bar(
+        x=np.arange(1, len(values) + 1), y=np.maximum(values, 1e-6), showlegend=False,
+        marker={"color": PALETTE[6], "line_width": 0}, hovertemplate="axis %{x}: %{y:.2g}",
+        row=2, col=1,
+    )  # fmt: skip
+    heights = np.clip(np.array(list(probes.values()), float), 0, 1)
+    fig.add_bar(
+        x=list(probes), y=heights.round(3), showlegend=False, text=[f"{h:.2f}" for h in heights],
+        textposition="outside", cliponaxis=False,
+        marker={"color": PALETTE[2], "line_width": 0}, row=2, col=2,
+    )  # fmt: skip
+    _add_strip(fig, frames, captions, len(frames), 3, 1, size=13, paint=INK)
+    return themed(fig, title, height=700, showlegend=False, margin_t=96, margin_b=44)
+
+
+@functools.cache
+def _empty_encoder(curves: tuple[str, ...]) -> go.Figure:
+    """What is the same for every encoder, made once: it takes longer than the curves."""
     specs: Any = [[{}, {}, {}], [{}, {"colspan": 2}, None], [{"colspan": 3}, None, None]]
     fig = make_subplots(
         3, 3, specs=specs, row_heights=[0.33, 0.36, 0.31], horizontal_spacing=0.08,
@@ -240,24 +265,9 @@ def encoder_figure(
         subplot_titles=[*curves, "spread along principal axes", "what a linear probe reads, R²",
                         "a picture, and the nearest ones in feature space"],
     )  # fmt: skip
-    for place, (name, (x, y)) in enumerate(curves.items(), start=1):
-        _add_curve(fig, name, PALETTE[0], x, y, False, {"row": 1, "col": place})
     for place, ends in ((1, _LOSSES), (2, _SPREADS)):  # the same for all, so that they compare
         fig.update_yaxes(type="log", exponentformat="power", dtick=2, range=ends, row=1, col=place)
     fig.update_yaxes(rangemode="tozero", row=1, col=3)
-    fig.add_bar(
-        x=np.arange(1, len(values) + 1), y=np.maximum(values, 1e-6), showlegend=False,
-        marker={"color": PALETTE[6], "line_width": 0}, hovertemplate="axis %{x}: %{y:.2g}",
-        row=2, col=1,
-    )  # fmt: skip
     fig.update_yaxes(type="log", exponentformat="power", dtick=2, range=[-4, 0.7], row=2, col=1)
-    heights = np.clip(np.array(list(probes.values()), float), 0, 1)
-    fig.add_bar(
-        x=list(probes), y=heights.round(3), showlegend=False, text=[f"{h:.2f}" for h in heights],
-        textposition="outside", cliponaxis=False,
-        marker={"color": PALETTE[2], "line_width": 0}, row=2, col=2,
-    )  # fmt: skip
     fig.update_yaxes(range=[0, 1.15], row=2, col=2)
-    _add_strip(fig, frames, captions, len(frames), 3, 1)
-    fig.update_annotations({"font": {"size": 13, "color": INK}})
-    return themed(fig, title, height=700, showlegend=False, margin_t=96, margin_b=44)
+    return fig.update_annotations({"font": {"size": 13, "color": INK}})
