@@ -175,6 +175,7 @@ def by_displacement_figure(
         1, len(panels), subplot_titles=list(panels), shared_yaxes=True, horizontal_spacing=0.03
     )
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
+    traces, places = [], []
     for col, curves in enumerate(panels.values(), start=1):
         for name, (moved, values) in curves.items():
             moved, values = vector(name, np.asarray(moved, float)), np.asarray(values, float)
@@ -182,18 +183,23 @@ def by_displacement_figure(
                 raise UserError(f"`{name}` must hold {len(moved)} values, got {len(values)}.")
             there = np.isfinite(values)
             place = names.index(name)
-            fig.add_scatter(
+            trace = go.Scatter(
                 x=(moved * _APART ** (place % 3 - 1))[there], y=values[there], name=name,
                 mode="lines+markers", line=line(name, place), legendgroup=name,
                 showlegend=col == 1, customdata=moved[there],
                 marker={"size": 8, "symbol": _SYMBOLS[place % len(_SYMBOLS)]},
-                hovertemplate="moved %{customdata:.3g}<br>%{y:.3g}", row=1, col=col,
+                hovertemplate="moved %{customdata:.3g}<br>%{y:.3g}",
             )  # fmt: skip
-        if reference:
-            fig.add_hline(
-                1.0, line={"color": QUIET_INK, "width": 1.5, "dash": "dot"}, row=1, col=col
-            )
+            traces.append(trace)
+            places.append(col)
+    fig.add_traces(traces, rows=[1] * len(places), cols=places)
     if reference:
+        style = {"color": QUIET_INK, "width": 1.5, "dash": "dot"}
+        axes = ["", *range(2, len(panels) + 1)]
+        fig.layout.shapes = [
+            {"type": "line", "x0": 0, "x1": 1, "y0": 1, "y1": 1, "line": style,
+             "xref": f"x{axis} domain", "yref": f"y{axis}"} for axis in axes
+        ]  # fmt: skip
         fig.add_annotation(
             text=reference, x=0.01, xref="x domain", xanchor="left", y=1.0,
             yanchor="top", font={"size": 12},
