@@ -37,12 +37,23 @@ def plus_minus(mean: float, std: float, num_seeds: int) -> str:
 
 
 def write_report(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON report.
+    """Write a JSON report, an entry or a row on each line.
 
     Raises:
         UserError: the file cannot be written.
     """
     try:
-        path.write_text(json.dumps(content, indent=2) + "\n")
+        path.write_text(one_row_each(content))
     except OSError as error:
         raise UserError(f"{path}: the report cannot be written ({error.strerror}).") from None
+
+
+def one_row_each(content: dict[str, Any]) -> str:
+    """JSON with a line for each entry, and one for each element of an entry that is a list."""
+    entries = []
+    for name, value in content.items():
+        text = json.dumps(value)
+        if isinstance(value, list) and value:
+            text = "[\n" + ",\n".join(map(json.dumps, value)) + "\n]"
+        entries.append(f"{json.dumps(name)}: {text}")
+    return "{\n" + ",\n".join(entries) + "\n}\n"
