@@ -132,6 +132,13 @@ def test_formulas_are_drawn_without_a_script():
     assert to_mathml(r"a, \dots, b") == to_mathml(r"a, \ldots, b")
 
 
+@pytest.mark.parametrize("accent", ["hat", "tilde", "bar", "dot"])
+def test_an_index_stands_beside_an_accented_letter(accent: str):
+    text = "".join(to_mathml(rf"\{accent}{{y}}_{{t}} + \sum_k^n 1").split())
+    assert "<msub><moveraccent=" in text and "</mover><mi>t</mi></msub>" in text
+    assert text.count("<munderover>") == 1  # the sum's
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [(["--jobs", "0"], "`jobs` must be at least 1, got 0"),

@@ -8,6 +8,7 @@ import re
 from functools import cache
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from docutils import nodes
 from docutils.utils.math import MathError
@@ -32,6 +33,9 @@ def setup(app: Any) -> dict[str, Any]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
+_ACCENTS = ("ˆ", "^", "~", "˜", "ˉ", "¯", "‾", "_", "˙", "¨", "ˇ", "→", "⃗")
+
+
 def to_mathml(text: str, *, block: bool = False) -> str:
     """A formula as MathML, which browsers draw without a script.
 
@@ -40,7 +44,22 @@ def to_mathml(text: str, *, block: bool = False) -> str:
     """
     for name, known in _KNOWN_AS.items():
         text = re.sub(rf"\\{name}(?![A-Za-z])", lambda _found, known=known: known, text)
-    return tex2mathml(text, as_block=block)
+    return _beside_accents(tex2mathml(text, as_block=block))
+
+
+def _beside_accents(mathml: str) -> str:
+    """An index of a letter with an accent beside it; docutils sets it below."""
+    space = "http://www.w3.org/1998/Math/MathML"
+    ElementTree.register_namespace("", space)
+    root = ElementTree.fromstring(mathml)
+    for both in root.iter(f"{{{space}}}munderover"):
+        letter, index, above = both
+        if above.text in _ACCENTS:
+            accented = ElementTree.Element(f"{{{space}}}mover", accent="true")
+            accented.extend([letter, above])
+            both.tag = f"{{{space}}}msub"
+            both[:] = [accented, index]
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def _math(writer: Any, node: Any) -> None:
