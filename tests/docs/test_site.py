@@ -137,6 +137,7 @@ def test_an_index_stands_beside_an_accented_letter(accent: str):
     text = "".join(to_mathml(rf"\{accent}{{y}}_{{t}} + \sum_k^n 1").split())
     assert "<msub><moveraccent=" in text and "</mover><mi>t</mi></msub>" in text
     assert text.count("<munderover>") == 1  # the sum's
+    assert "&lt;" in to_mathml(rf"\{accent}{{y}} < f(x),\ 1")
 
 
 @pytest.mark.parametrize(

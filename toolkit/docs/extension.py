@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import importlib.util
 import re
 from functools import cache
@@ -33,6 +34,7 @@ def setup(app: Any) -> dict[str, Any]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
+_NAMED = re.compile(r"&(?!amp;|lt;|gt;|quot;|apos;)\w+;")  # characters that XML has no names for
 _ACCENTS = ("ˆ", "^", "~", "˜", "ˉ", "¯", "‾", "_", "˙", "¨", "ˇ", "→", "⃗")
 
 
@@ -51,7 +53,7 @@ def _beside_accents(mathml: str) -> str:
     """An index of a letter with an accent beside it; docutils sets it below."""
     space = "http://www.w3.org/1998/Math/MathML"
     ElementTree.register_namespace("", space)
-    root = ElementTree.fromstring(mathml)
+    root = ElementTree.fromstring(_NAMED.sub(lambda found: html.unescape(found[0]), mathml))
     for both in root.iter(f"{{{space}}}munderover"):
         letter, index, above = both
         if above.text in _ACCENTS:
