@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from toolkit.allocator import keep_freed_memory
 from toolkit.errors import UserError
 from toolkit.registry import MODELS, suggest
 
@@ -151,6 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     # JAX would take three quarters of a GPU's memory when it starts; a user's own choice stands.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    keep_freed_memory()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         return _dispatch(words)

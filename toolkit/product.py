@@ -44,6 +44,11 @@ def _batched(operands: Any, axes: Any) -> tuple[Array, int]:
     return plain(x, matrix), 0
 
 
+def _transposed_product(x: Array, y: Array) -> Array:
+    """xᵀ·y. With a single column XLA would write out xᵀ first, and yᵀ·x needs no copy."""
+    return (y.T @ x).T if y.shape[1] == 1 else x.T @ y
+
+
 _product_p = Primitive("row_product")
 _product_p.def_impl(jax.jit(_product))
 _product_p.def_abstract_eval(
@@ -54,5 +59,5 @@ batching.primitive_batchers[_product_p] = _batched
 ad.defbilinear(
     _product_p,
     lambda cotangent, x, matrix: row_product(cotangent, matrix.T),
-    lambda cotangent, x, matrix: _rows(x).T @ _rows(cotangent),
+    lambda cotangent, x, matrix: _transposed_product(_rows(x), _rows(cotangent)),
 )

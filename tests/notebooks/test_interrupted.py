@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,6 @@ from toolkit.exercises.editions import tags
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 PATIENCE = 240  # seconds
-
-
-@pytest.fixture(autouse=True)
-def fast(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("TOOLKIT_FAST", "1")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
 
 
 class Kernel:
@@ -66,6 +59,7 @@ def kernel():
     kernel.manager.shutdown_kernel(now=True)
 
 
+@pytest.mark.usefixtures("fast")
 def test_an_interrupted_training_leaves_what_was_learned(kernel: Kernel):
     notebook = nbformat.read(NOTEBOOKS / "00_start_here.ipynb", as_version=4)
     cells = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import time
 from pathlib import Path
@@ -124,12 +123,6 @@ def bound(source: str) -> set[str]:
 each_later_notebook = pytest.mark.parametrize("path", NOTEBOOKS[1:], ids=lambda path: path.stem)
 
 
-@pytest.fixture
-def fast(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("TOOLKIT_FAST", "1")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
-
-
 @pytest.mark.usefixtures("fast")
 @each_later_notebook
 def test_it_runs_in_fast_mode(path: Path, tmp_path: Path):
@@ -180,7 +173,7 @@ def run_it(notebook: Any, copy: Path) -> Any:
 
 
 def shown_to_all(notebook: Any) -> list[Any]:
-    """What cells that stand in every edition show: figures and texts, without times and widgets."""
+    """What cells that stand in every edition show: figures, and texts without temporary folders."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):  # plotly draws names at random

@@ -24,6 +24,7 @@ from toolkit.agents.world_model import (
     TOLDDynamics,
     WorldModel,
 )
+from toolkit.dynamics.steps import Steps
 from toolkit.envs.interface import EnvSpec
 from toolkit.errors import UserError
 from toolkit.nn import fresh_copy
@@ -195,8 +196,7 @@ class AbstractTDMPC(AbstractOnlineAgent):
         """The steps whose losses are computed: each equally often, or None for all."""
         if self.decoded_steps in (0, self.horizon):
             return None
-        stride = self.horizon // self.decoded_steps
-        return jr.randint(key, (), 0, stride) + stride * jnp.arange(self.decoded_steps)
+        return Steps.spread(self.horizon, self.decoded_steps, key=key).at - 1
 
     def optimiser(self) -> optax.GradientTransformation:
         """Adam behind a bound on the gradient's norm."""

@@ -61,10 +61,9 @@ def state_weights(
     """`time_weights` of the states before the steps, and of the last one: 0 where the sequence did
     not really go through it.
     """
-    before = jnp.concatenate([batch.valid[:1], batch.valid[:-1] & ~batch.terminal[:-1]])
-    last = batch.valid[-1:] & ~batch.terminal[-1:]
-    end = rate ** len(batch.valid) * last.astype(jnp.float32)
-    return jnp.concatenate([time_weights(rate, before, steps), end])
+    valid = jnp.concatenate([batch.valid[:1], batch.valid & ~batch.terminal])
+    last = time_weights(rate, valid)[-1:]
+    return jnp.concatenate([time_weights(rate, valid[:-1], steps), last])
 
 
 def consistency_loss(predicted: Latents, target: Latents) -> Float[Array, "time batch"]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.commands.output import write_report
+from toolkit.commands.output import check_folder, write_report
 from toolkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Propagation:
 
         _check_at_least_1(self, "repetitions", "batch", "modes")
         _check_numbers(self, "horizons")
-        _check_folder(self.json)
+        check_folder(self.json)
 
         def show(rows: list[Row]) -> None:
             print(f"{rows[0].reference:42s} {1000 * rows[0].reference_seconds:10.2f} ms")
@@ -81,7 +81,7 @@ class Agents:
             raise UserError(f"`robots` must be of {', '.join(SPECS)}, got {unknown[0]!r}.")
         others = (*planning.NAMES, *pixels.NAMES)
         usual = [n for n in (*names("agent"), *names("online")) if n not in others]
-        _check_folder(self.json)
+        check_folder(self.json)
 
         def show(rows: list[Row]) -> None:
             _show_shares(rows)
@@ -115,7 +115,7 @@ class Tdm:
 
         _check_at_least_1(self, "repetitions")
         _check_numbers(self, "batches")
-        _check_folder(self.json)
+        check_folder(self.json)
         measured = measure_tdm(
             batches=self.batches, repetitions=self.repetitions, on_rows=_show_shares
         )
@@ -143,7 +143,7 @@ class Symmetry:
         _check_at_least_1(self, "repetitions", "batch")
         if self.latent_dim < 2 or self.latent_dim % 2:
             raise UserError(f"`latent_dim` must be even, from 2 on, got {self.latent_dim}.")
-        _check_folder(self.json)
+        check_folder(self.json)
         measured = measure(
             batch=self.batch, latent_dim=self.latent_dim, repetitions=self.repetitions
         )
@@ -177,7 +177,7 @@ class Planning:
 
         _check_at_least_1(self, "repetitions", "batch")
         _check_numbers(self, "horizons")
-        _check_folder(self.json)
+        check_folder(self.json)
 
         def show(rows: list[Row]) -> None:
             for row in rows:
@@ -218,7 +218,7 @@ class Pixels:
         for name in ("repetitions", "batch", "horizon"):
             if getattr(self, name) < 1:
                 raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
-        _check_folder(self.json)
+        check_folder(self.json)
         measured = measure(
             batch=self.batch, image_size=self.image_size, horizon=self.horizon,
             repetitions=self.repetitions,
@@ -254,11 +254,6 @@ def _check_numbers(command: Any, name: str) -> None:
         raise UserError(f"`{name}` must be numbers from 1 on, got {numbers}.")
 
 
-def _check_folder(path: Path | None) -> None:
-    if path and not path.parent.is_dir():
-        raise UserError(f"`json` must lie in an existing folder, got {path}.")
-
-
 def _write(
     path: Path | None, measured: list[Row], note: str = "ratio: share of the reference's rate"
 ) -> None:
@@ -288,7 +283,7 @@ class Dynamics:
 
         _check_at_least_1(self, "repetitions", "batch")
         _check_numbers(self, "lengths")
-        _check_folder(self.json)
+        check_folder(self.json)
 
         def show(speeds: list[Speed]) -> None:
             seconds = {s.case.split("/")[1]: s.seconds for s in speeds}
@@ -328,7 +323,7 @@ class Explorers:
         from toolkit.commands.lab import find_notebooks, require
 
         require("nbclient")
-        _check_folder(self.json)
+        check_folder(self.json)
         paths = sorted(find_notebooks(self.notebooks).glob("*.ipynb"))
         chosen = [p for p in paths if not self.only or p.name.startswith(self.only)]
         if not chosen:

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from toolkit.commands.output import write_report
+from toolkit.commands.output import check_folder, write_report
 from toolkit.errors import UserError
 
 
@@ -27,8 +27,7 @@ class Newcomer:
         repository = self.repository or Path(__file__).parents[2]
         if not (repository / ".git").exists():
             raise UserError(f"`repository` must be a git repository, got {repository}.")
-        if self.json and not self.json.parent.is_dir():
-            raise UserError(f"`json` must lie in an existing folder, got {self.json}.")
+        check_folder(self.json)
         with tempfile.TemporaryDirectory(prefix="toolkit-newcomer-") as folder:
             found = measure(repository, Path(folder))
         print(found.told())

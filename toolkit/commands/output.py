@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,18 +41,19 @@ def write_report(path: Path, content: dict[str, Any]) -> None:
     Raises:
         UserError: the file cannot be written.
     """
+    from toolkit.training.records import json_by_rows
+
     try:
-        path.write_text(one_row_each(content))
+        path.write_text(json_by_rows(content))
     except OSError as error:
         raise UserError(f"{path}: the report cannot be written ({error.strerror}).") from None
 
 
-def one_row_each(content: dict[str, Any]) -> str:
-    """JSON with a line for each entry, and one for each element of an entry that is a list."""
-    entries = []
-    for name, value in content.items():
-        text = json.dumps(value)
-        if isinstance(value, list) and value:
-            text = "[\n" + ",\n".join(map(json.dumps, value)) + "\n]"
-        entries.append(f"{json.dumps(name)}: {text}")
-    return "{\n" + ",\n".join(entries) + "\n}\n"
+def check_folder(path: Path | None) -> None:
+    """Refuse, before any work, a report's file whose folder does not exist.
+
+    Raises:
+        UserError: it does not.
+    """
+    if path and not path.parent.is_dir():
+        raise UserError(f"`json` must lie in an existing folder, got {path}.")

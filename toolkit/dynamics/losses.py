@@ -49,25 +49,33 @@ def unroll(model: AbstractDynamics, window: Window, steps: Steps) -> Unrolled:
     actions = window.action.reshape(horizon // length, length, *window.action.shape[1:])
     over_batch = jax.vmap(model.controls_to, in_axes=(1, None), out_axes=1)
     controls = jax.vmap(over_batch, in_axes=(0, None))(actions, steps)
-    kept = model.correction(steps.at.astype(jnp.float32))
-    decode = jax.vmap(model.decode)
+    kept = model.correction(steps.at.astype(jnp.float32))[:, None]
+    decode = jax.vmap(jax.vmap(model.decode))
+    drive_to = jax.vmap(model.drive_to, in_axes=(0, 1, None), out_axes=1)
+
+    def decoded(start: Array, latents: Array, obs: Array, kept: Array):
+        """The observations of `latents`, and what the start's decoding lacks, decoded at once."""
+        found = decode(jnp.concatenate([start[None], latents]))
+        missing = obs - found[0]
+        return found[1:] + kept * missing[None], missing
 
     def piece(obs: Array, controls: Array):
         start = jax.vmap(model.encode)(obs)
-        missing = obs - decode(start)
-        drive_to = jax.vmap(model.drive_to, in_axes=(0, 1, None), out_axes=1)
         latents = drive_to(start, controls, steps)
-        end = decode(latents[-1]) + kept[-1:] * missing
-        return end, (latents, end, missing)
+        end, missing = decoded(start, latents[-1:], obs, kept[-1:])
+        return end[0], (latents, end, missing)
 
+    if length == horizon:
+        start = jax.vmap(model.encode)(window.obs[0])
+        latents = drive_to(start, controls[0], steps)
+        return Unrolled(latents, decoded(start, latents, window.obs[0], kept)[0], steps.at)
     # Only what the next piece waits for is inside the loop; the rest is decoded at once.
     _, (latents, ends, missing) = lax.scan(piece, window.obs[0], controls)
-    inner = jax.vmap(jax.vmap(decode))(latents[:, :-1])
-    inner = inner + kept[None, :-1, None] * missing[:, None]
-    decoded = jnp.concatenate([inner, ends[:, None]], axis=1)
+    inner = jax.vmap(decode)(latents[:, :-1]) + kept[None, :-1] * missing[:, None]
+    found = jnp.concatenate([inner, ends], axis=1)
     chosen = jnp.arange(0, horizon, length)[:, None] + steps.at[None]
     flat = lambda x: x.reshape(-1, *x.shape[2:])
-    return Unrolled(flat(latents), flat(decoded), flat(chosen))
+    return Unrolled(flat(latents), flat(found), flat(chosen))
 
 
 def prediction_loss(unrolled: Unrolled, window: Window) -> Scalar:

@@ -186,15 +186,10 @@ def rollout_result(
 
 
 def spread(per_seed: np.ndarray) -> dict[str, Any]:
-    """Mean and sample standard deviation over seeds (0 for a single one), and each seed's value.
-
-    Seven digits are written, which is what float32 holds.
-    """
+    """Mean and sample standard deviation over seeds (0 for a single one), and each seed's value."""
     deviation = per_seed.std(0, ddof=1) if len(per_seed) > 1 else np.zeros(per_seed.shape[1:])
-    values = {"mean": per_seed.mean(0), "std": deviation, "per_seed": per_seed}
-    return {name: _seven_digits(value).tolist() for name, value in values.items()}
-
-
-@np.vectorize(otypes=[float])
-def _seven_digits(value: float) -> float:
-    return float(f"{value:.7g}")
+    return {
+        "mean": per_seed.mean(0).tolist(),
+        "std": deviation.tolist(),
+        "per_seed": per_seed.tolist(),
+    }

@@ -81,17 +81,16 @@ class KoopmanDynamics(AbstractDynamics):
             return super().controls_to(actions, steps)
         length, stride, count = len(actions), steps.stride, len(steps.at) - steps.ends
         first, widest = steps.at[0], length - steps.ends - (count - 1) * stride
-        hidden = jax.vmap(self.action_encoder.features)(actions)
-        hidden = jnp.pad(hidden, ((widest, 0), (0, 0)))
-        to_first = lax.dynamic_slice_in_dim(hidden, first, widest)
-        between = lax.dynamic_slice_in_dim(hidden, widest + first, (count - 1) * stride)
+        # Cut while it is actions, which are a tenth of the hidden vectors.
+        padded = jnp.pad(actions, ((widest, 0), (0, 0)))
+        to_first = lax.dynamic_slice_in_dim(padded, first, widest)
+        between = lax.dynamic_slice_in_dim(padded, widest + first, (count - 1) * stride)
         collect = _Collector(self, max(widest, stride))
         sums = [collect(to_first[None], first)]
         if count > 1:
-            rows = between.reshape(count - 1, stride, hidden.shape[1])
-            sums.append(collect(rows, jnp.asarray(stride)))
+            sums.append(collect(between.reshape(count - 1, stride, actions.shape[1])))
         if steps.ends:
-            sums.append(collect(hidden[None, length:], length - steps.at[-2]))
+            sums.append(collect(padded[None, length:], length - steps.at[-2]))
         return jnp.concatenate(sums)
 
     def drive_to(
@@ -123,19 +122,23 @@ class _Collector:
         last = model.action_encoder.layers[-1]
         powers = model.spectrum.powers(jnp.arange(width - 1, -1, -1))
         kernel = model._gain()[None] * powers
+        self.features = model.action_encoder.features
         self.weight = to_real(kernel[:, None] * to_complex(last.weight)[None])
         self.bias = kernel * to_complex(last.bias)[None]
 
     def __call__(
-        self, hidden: Float[Array, "strides steps hidden"], real: Int[Array, ""]
+        self, actions: Float[Array, "strides steps action"], real: Int[Array, ""] | None = None
     ) -> Complex[Array, "strides modes"]:
-        """The sums, of which only the last `real` steps count."""
-        strides, steps, size = hidden.shape
-        counts = jnp.arange(steps) >= steps - real
-        hidden = jnp.where(counts[None, :, None], hidden, 0.0)
-        weight = self.weight[-steps:].reshape(steps * size, -1)
-        bias = jnp.where(counts[:, None], self.bias[-steps:], 0.0).sum(0)
-        return to_complex(row_product(hidden.reshape(strides, -1), weight)) + bias[None]
+        """The sums, of which only the last `real` steps count, all where that is None."""
+        strides, steps, _ = actions.shape
+        hidden, bias = jax.vmap(jax.vmap(self.features))(actions), self.bias[-steps:]
+        if real is not None:
+            counts = jnp.arange(steps) >= steps - real
+            hidden = jnp.where(counts[None, :, None], hidden, 0.0)
+            bias = jnp.where(counts[:, None], bias, 0.0)
+        weight = self.weight[-steps:].reshape(-1, self.weight.shape[-1])
+        product = row_product(hidden.reshape(strides, -1), weight)
+        return to_complex(product) + bias.sum(0)[None]
 
 
 def to_complex(x: Float[Array, "*leading two_modes"]) -> Complex[Array, "*leading modes"]:

@@ -132,21 +132,18 @@ class Table:
     def save(self) -> None:
         """Write everything, all or nothing; a row is a line, and a passport too."""
         from toolkit.training.checkpoint import write_atomically
+        from toolkit.training.records import json_by_rows
 
         numbers: dict[str, int] = {}
-        lines = []
+        rows = []
         for row in self.rows:
             own = {name: row[name] for name in PASSPORT if name in row}
             number = numbers.setdefault(json.dumps(own), len(numbers))
             rest = {name: value for name, value in row.items() if name not in own}
-            lines.append(json.dumps(rest | {"passport": number}))
-        parts = {k: json.dumps(v) for k, v in self.content.items()} | {
-            "format": str(FORMAT),
-            "rows": "[\n" + ",\n".join(lines) + "\n]",
-            "passports": "[\n" + ",\n".join(numbers) + "\n]",
-        }
-        text = ",\n".join(f'"{name}": {value}' for name, value in parts.items())
-        write_atomically(self.path, f"{{\n{text}\n}}\n".encode())
+            rows.append(rest | {"passport": number})
+        passports = [json.loads(own) for own in numbers]
+        written = self.content | {"format": FORMAT, "rows": rows, "passports": passports}
+        write_atomically(self.path, json_by_rows(written).encode())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The rows of a run's `metrics.jsonl`: one JSON object per compiled chunk."""
+"""JSON in lines: the rows of a run's `metrics.jsonl`, one for a compiled chunk, and of tables."""
 
 from __future__ import annotations
 
@@ -56,3 +56,14 @@ def _number(value: Any, seed_index: int | None) -> float | int:
     if not isinstance(value, list):
         return value
     return sum(value) / len(value) if seed_index is None else value[seed_index]
+
+
+def json_by_rows(content: dict[str, Any]) -> str:
+    """JSON with a line for each entry, and one for each element of an entry that is a list."""
+    entries = []
+    for name, value in content.items():
+        text = json.dumps(value)
+        if isinstance(value, list) and value:
+            text = "[\n" + ",\n".join(map(json.dumps, value)) + "\n]"
+        entries.append(f"{json.dumps(name)}: {text}")
+    return "{\n" + ",\n".join(entries) + "\n}\n"
