@@ -36,6 +36,20 @@ def test_arrays_and_header_come_back_exactly(path, state):
     assert read_header(path) == header
 
 
+def test_half_precision_is_packed_and_comes_back_exactly(tmp_path):
+    state = {"weight": np.random.default_rng(0).normal(size=(100, 100)).astype(np.float16)}
+    plain, packed = tmp_path / "plain.ckpt", tmp_path / "packed.ckpt"
+    save_checkpoint(plain, state, {})
+    save_checkpoint(packed, state, {}, half_precision=True)
+    loaded, header = load_checkpoint(packed, state)
+    np.testing.assert_array_equal(loaded["weight"], state["weight"])
+    assert header["sha256"] == read_header(plain)["sha256"]
+    assert packed.stat().st_size < 0.92 * plain.stat().st_size
+    packed.write_bytes(packed.read_bytes()[:-9])
+    with pytest.raises(UserError, match="truncated or damaged"):
+        read_header(packed)
+
+
 def test_another_shape_is_refused_with_both_shapes(path, state):
     template = state | {"weight": jnp.zeros((2, 4))}
     with pytest.raises(UserError, match=r"weight.*\(2, 3\).*\(2, 4\)"):

@@ -96,7 +96,8 @@ def store_behaviour(
         "layers": len(layers) - 1,
     }
     path = folder / f"{robot}-{stage}.ckpt"
-    save_checkpoint(path, _cast(actor, jnp.float16), {"actor": sizes, **passport})
+    passport = {"actor": sizes, **passport}
+    save_checkpoint(path, _cast(actor, jnp.float16), passport, half_precision=True)
     return load_behaviour(path.stem, folder)
 
 
