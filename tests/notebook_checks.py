@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from toolkit.exercises.editions import tags
+
 STATE = "application/vnd.jupyter.widget-state+json"
 
 
@@ -41,6 +43,14 @@ def check_notebook(path: Path, timeout: float = 90) -> Any:
     errors = swallowed_errors(notebook)
     assert not errors, f"{path.name}: " + "; ".join(errors)
     return notebook
+
+
+def check_verdicts(notebook: Any) -> None:
+    """Fail unless every check asks for an answer, and every solution's check is content."""
+    for tag, wanted in (("check", "Not yet: still to write"), ("solution", "Correct: ")):
+        cells = [cell for cell in notebook.cells if tag in tags(cell)]
+        verdicts = [cell.outputs[-1].data["text/plain"] for cell in cells]
+        assert all(verdict.startswith(wanted) for verdict in verdicts), verdicts
 
 
 def widget_models(notebook: Any) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from typing import Any
 
 import pytest
 
+from tests.helpers import browser
+
 REPOSITORY = Path(__file__).parents[2]
 FLAGS = [
     "--no-sandbox",
@@ -55,10 +57,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def browser_path() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if path := shutil.which(name):
-            return path
-    pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
+    return browser() or pytest.skip(
+        "no chromium on this machine (Debian: apt-get install chromium), or no playwright"
+    )
 
 
 @pytest.fixture(scope="session")

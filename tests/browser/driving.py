@@ -5,10 +5,16 @@ An explorer is the cell in which it stands; every helper takes a Playwright page
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+import nbformat
+
+from tests.notebook_checks import STATE, check_verdicts, swallowed_errors
+from toolkit.bench.explorers import sweep_code
 
 PATIENCE = 90_000  # milliseconds
 
@@ -29,6 +35,22 @@ RUN_ALL = """async () => {
   const filled = cell => cell.model.type === "code" && cell.model.sharedModel.getSource().trim();
   return cells.filter(filled)
     .map(cell => cell.model.executionCount); }"""
+CONTENT = """() => JSON.stringify(
+  window.jupyterapp.shell.currentWidget.context.model.toJSON())"""
+EXECUTE = """async code => {
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const future = kernel.requestExecute({ code, store_history: false });
+  let printed = "";
+  future.onIOPub = ({ content }) => { if (content.name === "stdout") printed += content.text; };
+  await future.done;
+  return printed; }"""
+#: Prints what `swallowed_errors` looks at, of every widget of the kernel.
+WIDGETS = """
+import json, ipywidgets
+told = lambda state: {name: state[name] for name in ("error", "outputs") if name in state}
+print(json.dumps({key: model | {"state": told(model["state"])} for key, model in
+                  ipywidgets.Widget.get_manager_state()["state"].items()}, default=str))
+"""
 THEME = """name => window.jupyterapp.commands.execute("apputils:change-theme", { theme: name })"""
 CHANGED = """([cell, selector, old]) => {
   const now = cell.querySelector(selector)?.getAttribute("d");
@@ -47,6 +69,34 @@ def run_all(page: Any) -> None:
     counts = page.evaluate(RUN_ALL)
     settle(page)
     assert counts == list(range(1, len(counts) + 1)), f"cells that did not run: {counts}"
+
+
+def run_notebook(page: Any, lab: SimpleNamespace, name: str) -> None:
+    """Open a notebook of the repository and run every cell; `check_run` belongs to the end."""
+    open_notebook(page, lab, name)
+    run_all(page)
+
+
+def check_run(page: Any) -> None:
+    """Fails on an error that the run or a widget swallowed, on a wrong verdict of an exercise's
+    check, and if an explorer does not bear that every control is moved to both its ends.
+    """
+    swept = json.loads(execute(page, sweep_code(turns=1)).splitlines()[-1])
+    assert swept and all(each["answers"] for each in swept)
+    notebook = nbformat.reads(page.evaluate(CONTENT), as_version=4)
+    models = json.loads(execute(page, WIDGETS))
+    assert models
+    notebook.metadata["widgets"] = {STATE: {"state": models}}
+    errors = swallowed_errors(notebook)
+    assert not errors, "; ".join(errors)
+    check_verdicts(notebook)
+
+
+def execute(page: Any, code: str) -> str:
+    """What code prints in the kernel; fails on an error."""
+    printed = page.evaluate(EXECUTE, code)
+    settle(page)
+    return printed
 
 
 def settle(page: Any) -> None:

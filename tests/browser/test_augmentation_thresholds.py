@@ -8,15 +8,15 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.browser.driving import (
+    check_run,
     explorer,
     figure_data,
     first_data,
     guess_and_open,
     guess_and_reveal,
-    open_notebook,
     output,
     picture,
-    run_all,
+    run_notebook,
     settle,
     wait_for_new_data,
 )
@@ -33,8 +33,7 @@ LOOKS = {"filter": FILTER, "kept": KEPT, "errors": "Compared with the rejected s
 
 def test_augmentation_thresholds(patient: Any, lab: SimpleNamespace, tmp_path: Path):
     page = patient
-    open_notebook(page, lab, "06_augmentation_thresholds.ipynb")
-    run_all(page)
+    run_notebook(page, lab, "06_augmentation_thresholds.ipynb")
 
     cell = explorer(page, FILTER)
     quantile, noise = cell.get_by_role("slider").all()[:2]
@@ -72,3 +71,4 @@ def test_augmentation_thresholds(patient: Any, lab: SimpleNamespace, tmp_path: P
         if simulated:
             assert output(cell).count()
             picture(cell, tmp_path / f"06-{name}.png")
+    check_run(page)

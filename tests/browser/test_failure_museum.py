@@ -8,12 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.browser.driving import (
+    check_run,
     explorer,
     guess_and_reveal,
-    open_notebook,
     output,
     picture,
-    run_all,
+    run_notebook,
     settle,
 )
 
@@ -23,8 +23,7 @@ REPORT = "look better, not worse"
 
 def test_the_failure_museum(patient: Any, lab: SimpleNamespace, tmp_path: Path):
     page = patient
-    open_notebook(page, lab, "11_failure_museum.ipynb")
-    run_all(page)
+    run_notebook(page, lab, "11_failure_museum.ipynb")
 
     guess_and_reveal(page, explorer(page, REPORT), "three")
     explorer(page, DOSES).get_by_role("slider").last.press("End")  # a step of two seconds
@@ -44,3 +43,4 @@ def test_the_failure_museum(patient: Any, lab: SimpleNamespace, tmp_path: Path):
         assert not cell.locator("[data-mime-type='application/vnd.jupyter.stderr']").count()
         assert output(cell).count()
         picture(cell, tmp_path / f"11-{name}.png")
+    check_run(page)

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.browser.driving import (
+    check_run,
     explorer,
     figure_data,
     guess_and_reveal,
-    open_notebook,
     output,
     picture,
-    run_all,
+    run_notebook,
     settle,
     wait_for_new_data,
 )
@@ -29,8 +29,7 @@ PICTURE = "gd => gd._fullLayout.images[0].source"
 
 def test_learning_from_pixels(patient: Any, lab: SimpleNamespace, tmp_path: Path):
     page = patient
-    open_notebook(page, lab, "10_learning_from_pixels.ipynb")
-    run_all(page)
+    run_notebook(page, lab, "10_learning_from_pixels.ipynb")
 
     guess_and_reveal(page, explorer(page, LOOKS["which_way"]), "one cannot tell")
     guess_and_reveal(page, explorer(page, LOOKS["kept"]), "the rate")
@@ -53,6 +52,7 @@ def test_learning_from_pixels(patient: Any, lab: SimpleNamespace, tmp_path: Path
         assert not cell.locator("[data-mime-type='application/vnd.jupyter.stderr']").count()
         assert output(cell).count()
         picture(cell, tmp_path / f"10-{name}.png")
+    check_run(page)
 
 
 def shown(cell: Any) -> str:

@@ -8,14 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.browser.driving import (
+    check_run,
     explorer,
     first_data,
     guess_and_open,
     guess_and_reveal,
-    open_notebook,
     output,
     picture,
-    run_all,
+    run_notebook,
     settle,
     wait_for_new_data,
 )
@@ -35,8 +35,7 @@ LOOKS = {
 
 def test_long_horizon_prediction(patient: Any, lab: SimpleNamespace, tmp_path: Path):
     page = patient
-    open_notebook(page, lab, "04_long_horizon_prediction.ipynb")
-    run_all(page)
+    run_notebook(page, lab, "04_long_horizon_prediction.ipynb")
 
     cell = explorer(page, ROLLOUTS)
     before = first_data(page, cell)
@@ -78,3 +77,4 @@ def test_long_horizon_prediction(patient: Any, lab: SimpleNamespace, tmp_path: P
         assert not cell.locator("[data-mime-type='application/vnd.jupyter.stderr']").count()
         assert output(cell).count()
         picture(cell, tmp_path / f"04-{name}.png")
+    check_run(page)

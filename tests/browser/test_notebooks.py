@@ -10,6 +10,7 @@ import pytest
 
 from tests.browser.driving import (
     centre,
+    check_run,
     drag,
     drawn,
     explorer,
@@ -17,9 +18,8 @@ from tests.browser.driving import (
     file_name,
     first_data,
     guess_and_reveal,
-    open_notebook,
     picture,
-    run_all,
+    run_notebook,
     sketch_and_reveal,
     wait_for_new_data,
     wait_for_new_path,
@@ -50,8 +50,7 @@ LOOKS = {
 
 def test_start_here(patient: Any, lab: SimpleNamespace, tmp_path: Path):
     page = patient
-    open_notebook(page, lab, "00_start_here.ipynb")
-    run_all(page)
+    run_notebook(page, lab, "00_start_here.ipynb")
 
     cell = explorer(page, "rollout_view(chosen")
     before = first_data(page, cell)
@@ -63,12 +62,12 @@ def test_start_here(patient: Any, lab: SimpleNamespace, tmp_path: Path):
     assert len(first_data(page, card)) == 100
     for name in LOOKS["00"]:
         picture(explorer(page, name), tmp_path / f"00-{file_name(name)}.png")
+    check_run(page)
 
 
 def test_an_eigenvalue_is_dragged(patient: Any, lab: SimpleNamespace, tmp_path: Path):
     page = patient
-    open_notebook(page, lab, "01_eigenvalue_initialization.ipynb")
-    run_all(page)
+    run_notebook(page, lab, "01_eigenvalue_initialization.ipynb")
 
     cell = explorer(page, "EigenPlane(\n")
     before = drawn(cell, NOW)
@@ -90,12 +89,12 @@ def test_an_eigenvalue_is_dragged(patient: Any, lab: SimpleNamespace, tmp_path: 
     guess_and_reveal(page, explorer(page, "λ = −0.3 + 4i decays"), "It grows")
     for name in LOOKS["01"]:
         picture(explorer(page, name), tmp_path / f"01-{file_name(name)}.png")
+    check_run(page)
 
 
 def test_gradients_follow_the_sliders(patient: Any, lab: SimpleNamespace, tmp_path: Path):
     page, measured, theory = patient, 1, 2
-    open_notebook(page, lab, "03_gradient_scaling.ipynb")
-    run_all(page)
+    run_notebook(page, lab, "03_gradient_scaling.ipynb")
 
     cell = explorer(page, "explore_gradients(shown")
     before = first_data(page, cell)
@@ -120,3 +119,4 @@ def test_gradients_follow_the_sliders(patient: Any, lab: SimpleNamespace, tmp_pa
     picture(card, tmp_path / "03-sketch.png")
     for name in LOOKS["03"]:
         picture(explorer(page, name), tmp_path / f"03-{file_name(name)}.png")
+    check_run(page)

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.browser.driving import (
+    check_run,
     explorer,
     figure_data,
     guess_and_open,
-    open_notebook,
     picture,
-    run_all,
+    run_notebook,
     settle,
     wait_for_new_data,
 )
@@ -32,8 +32,7 @@ LOOKS = {"familiar": "familiar = familiar_figure(gaps", "race": "While training:
 
 def test_offline_rl_from_10k(patient: Any, lab: SimpleNamespace, tmp_path: Path):
     page = patient
-    open_notebook(page, lab, "07_offline_rl_from_10k.ipynb")
-    run_all(page)
+    run_notebook(page, lab, "07_offline_rl_from_10k.ipynb")
     simulated = importlib.util.find_spec("mujoco") is not None
 
     leader = explorer(page, "Which has the best mean")
@@ -72,6 +71,7 @@ def test_offline_rl_from_10k(patient: Any, lab: SimpleNamespace, tmp_path: Path)
             errors = cell.locator("[data-mime-type='application/vnd.jupyter.stderr']")
             assert not errors.count(), name
             picture(cell, tmp_path / f"07-{name}-{number}.png")
+    check_run(page)
 
 
 def wait_for_title(page: Any, cell: Any, old: str) -> None:

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.browser.driving import (
+    check_run,
     explorer,
     figure_data,
     guess_and_reveal,
-    open_notebook,
     output,
     picture,
-    run_all,
+    run_notebook,
     settle,
     wait_for_new_data,
 )
@@ -26,8 +26,7 @@ LOOKS = {"spring": SPRING, "swing": "steps ahead: upright after", "xray": XRAY,
 
 def test_planning_with_koopman(patient: Any, lab: SimpleNamespace, tmp_path: Path):
     page = patient
-    open_notebook(page, lab, "09_planning_with_koopman.ipynb")
-    run_all(page)
+    run_notebook(page, lab, "09_planning_with_koopman.ipynb")
 
     guess_and_reveal(page, explorer(page, "How much can MPPI save"), "half")
     cell = explorer(page, SPRING)
@@ -50,3 +49,4 @@ def test_planning_with_koopman(patient: Any, lab: SimpleNamespace, tmp_path: Pat
         assert not cell.locator("[data-mime-type='application/vnd.jupyter.stderr']").count()
         assert output(cell).count()
         picture(cell, tmp_path / f"09-{name}.png")
+    check_run(page)

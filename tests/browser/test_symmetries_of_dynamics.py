@@ -8,14 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.browser.driving import (
+    check_run,
     explorer,
     figure_data,
     guess_and_open,
     guess_and_reveal,
-    open_notebook,
     output,
     picture,
-    run_all,
+    run_notebook,
     settle,
     wait_for_new_data,
 )
@@ -44,8 +44,7 @@ def wait_for_title(page: Any, cell: Any, words: str) -> None:
 
 def test_symmetries_of_dynamics(patient: Any, lab: SimpleNamespace, tmp_path: Path):
     page = patient
-    open_notebook(page, lab, "08_symmetries_of_dynamics.ipynb")
-    run_all(page)
+    run_notebook(page, lab, "08_symmetries_of_dynamics.ipynb")
 
     guess_and_reveal(page, explorer(page, "Is that the film of a pendulum"), "yes")
     cell = explorer(page, TWO_WAYS)
@@ -75,3 +74,4 @@ def test_symmetries_of_dynamics(patient: Any, lab: SimpleNamespace, tmp_path: Pa
         if simulated:
             assert output(cell).count()
             picture(cell, tmp_path / f"08-{name}.png")
+    check_run(page)

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.browser.driving import (
+    check_run,
     explorer,
     guess_and_open,
     guess_and_reveal,
-    open_notebook,
     output,
     picture,
-    run_all,
+    run_notebook,
     settle,
 )
 
@@ -48,8 +48,7 @@ def wait_for_another_map(page: Any, cell: Any, old: list[float]) -> list[float]:
 
 def test_time_reversal_symmetry(patient: Any, lab: SimpleNamespace, tmp_path: Path):
     page = patient
-    open_notebook(page, lab, "05_time_reversal_symmetry.ipynb")
-    run_all(page)
+    run_notebook(page, lab, "05_time_reversal_symmetry.ipynb")
 
     film = explorer(page, FILM)
     film.scroll_into_view_if_needed()
@@ -111,3 +110,4 @@ def test_time_reversal_symmetry(patient: Any, lab: SimpleNamespace, tmp_path: Pa
         assert not cell.locator("[data-mime-type='application/vnd.jupyter.stderr']").count()
         assert output(cell).count()
         picture(cell, tmp_path / f"05-{name}.png")
+    check_run(page)

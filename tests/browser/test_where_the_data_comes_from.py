@@ -7,12 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.browser.driving import (
+    check_run,
     explorer,
     guess_and_reveal,
-    open_notebook,
     output,
     picture,
-    run_all,
+    run_notebook,
     settle,
 )
 
@@ -29,8 +29,7 @@ LOOKS = (
 
 def test_where_the_data_comes_from(patient: Any, lab: SimpleNamespace, tmp_path: Path):
     page = patient
-    open_notebook(page, lab, "02_where_the_data_comes_from.ipynb")
-    run_all(page)
+    run_notebook(page, lab, "02_where_the_data_comes_from.ipynb")
 
     cell = explorer(page, COVERAGE)
     before = panels(page, cell)
@@ -67,6 +66,7 @@ def test_where_the_data_comes_from(patient: Any, lab: SimpleNamespace, tmp_path:
         cell = explorer(page, name)
         if output(cell).count():
             picture(cell, tmp_path / f"02-{number}.png")
+    check_run(page)
 
 
 def panels(page: Any, cell: Any) -> list[str]:

@@ -11,8 +11,9 @@ from typing import Any
 import nbformat
 import pytest
 
-from tests.notebook_checks import check_notebook
-from toolkit.bench.explorers import printed_sweeps, sweep_cell
+from tests.helpers import browser
+from tests.notebook_checks import check_notebook, check_verdicts
+from toolkit.bench.explorers import printed_sweeps, sweep_code
 from toolkit.exercises import student_edition
 from toolkit.exercises.editions import check_structure, tags
 from toolkit.exercises.pictures import picture_file, picture_names
@@ -123,6 +124,7 @@ def bound(source: str) -> set[str]:
 each_later_notebook = pytest.mark.parametrize("path", NOTEBOOKS[1:], ids=lambda path: path.stem)
 
 
+@pytest.mark.skipif(browser() is not None, reason="run in JupyterLab by tests/browser")
 @pytest.mark.usefixtures("fast")
 @each_later_notebook
 def test_it_runs_in_fast_mode(path: Path, tmp_path: Path):
@@ -143,12 +145,20 @@ def test_the_students_copy_runs_and_shows_the_same_again(tmp_path: Path):
     assert shown == shown_to_all(second)
 
 
+@each_notebook
+def test_it_is_run_in_a_browser_too(path: Path):
+    files = (ROOT / "tests/browser").glob("test_*.py")
+    run = f'run_notebook(page, lab, "{path.name}")'
+    (source,) = [file.read_text() for file in files if run in file.read_text()]
+    assert source.count("check_run(page)") == source.count("run_notebook(page")
+
+
 def run_source(path: Path, folder: Path) -> Any:
     """Run the notebook as it is, and then move every control of every explorer, once."""
     notebook = read(path)
-    notebook.cells.append(sweep_cell(turns=1))
+    notebook.cells.append(nbformat.v4.new_code_cell(sweep_code(turns=1)))
     executed = run_it(notebook, folder / path.name)
-    swept = printed_sweeps(executed)
+    swept = printed_sweeps(executed.cells[-1])
     assert swept and all(each["answers"] for each in swept)
     executed.cells.pop()
     return executed
@@ -161,14 +171,7 @@ def run_it(notebook: Any, copy: Path) -> Any:
     seconds = time.monotonic() - began
     print(f"{copy.name}: {seconds:.0f} s")
     assert seconds < LIMIT
-    verdicts = [
-        cell.outputs[-1].data["text/plain"] for cell in executed.cells if "check" in tags(cell)
-    ]
-    assert all(verdict.startswith("Not yet: still to write") for verdict in verdicts), verdicts
-    solved = [
-        cell.outputs[-1].data["text/plain"] for cell in executed.cells if "solution" in tags(cell)
-    ]
-    assert all(verdict.startswith("Correct: ") for verdict in solved), solved
+    check_verdicts(executed)
     return executed
 
 

@@ -22,11 +22,9 @@ print(json.dumps([dataclasses.asdict(sweep(ALIVE[number], {turns})) for number i
 """
 
 
-def sweep_cell(turns: int = 2) -> Any:
-    """A cell to run behind a notebook's own: it works every explorer that they made."""
-    import nbformat
-
-    return nbformat.v4.new_code_cell(_SWEEP.format(turns=turns))
+def sweep_code(turns: int = 2) -> str:
+    """To run in a notebook's kernel: it works every explorer that its cells made."""
+    return _SWEEP.format(turns=turns)
 
 
 def measure(
@@ -54,7 +52,7 @@ def measure(
 
 
 def sweeps_of(path: Path, *, fast: bool, cell_timeout: int) -> list[dict[str, Any]]:
-    """What `sweep_cell` prints behind the cells of a notebook, which runs in its own folder.
+    """What `sweep_code` prints behind the cells of a notebook, which runs in its own folder.
 
     Raises:
         UserError: the notebook cannot be read, or a cell of it failed.
@@ -67,7 +65,7 @@ def sweeps_of(path: Path, *, fast: bool, cell_timeout: int) -> list[dict[str, An
         notebook = nbformat.read(path, as_version=4)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: expected a notebook, got {error}.") from None
-    notebook.cells.append(sweep_cell())
+    notebook.cells.append(nbformat.v4.new_code_cell(sweep_code()))
     client = NotebookClient(
         notebook, timeout=cell_timeout, resources={"metadata": {"path": str(path.parent)}}
     )
@@ -76,12 +74,12 @@ def sweeps_of(path: Path, *, fast: bool, cell_timeout: int) -> list[dict[str, An
         client.execute(env=environment | ({"TOOLKIT_FAST": "1"} if fast else {}))
     except CellExecutionError as error:
         raise UserError(f"{path.name}: a cell failed with {error.ename}: {error.evalue}") from None
-    return printed_sweeps(notebook)
+    return printed_sweeps(notebook.cells[-1])
 
 
-def printed_sweeps(notebook: Any) -> list[dict[str, Any]]:
-    """What the last cell of an executed notebook, a `sweep_cell`, has printed."""
-    printed = "".join(out.text for out in notebook.cells[-1].outputs if out.get("name") == "stdout")
+def printed_sweeps(cell: Any) -> list[dict[str, Any]]:
+    """What `sweep_code` has printed in an executed cell."""
+    printed = "".join(out.text for out in cell.outputs if out.get("name") == "stdout")
     return json.loads(printed.splitlines()[-1])
 
 
