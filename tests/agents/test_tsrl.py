@@ -417,6 +417,8 @@ def test_dropout_is_off_in_the_policy_and_in_target_actions():
         ("hammer-cloned-v1", None, 0.5, 1e4),
         ("door-human-v1", None, 0.5, 1e4),
         ("relocate-cloned-v1", None, 0.5, 1e4),
+        ("D4RL/pen/human-v2", "AdroitHandPen-v1", 0.5, 1e4),
+        ("D4RL/relocate/cloned-v2", "AdroitHandRelocate-v1", 0.5, 1e4),
         ("arrays", None, 0.7, 100.0),
     ],
 )

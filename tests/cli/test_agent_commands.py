@@ -148,6 +148,19 @@ def test_evaluate_prints_a_row_for_each_seed(toolkit, cloned, tmp_path):
     assert any(line.startswith("normalised score: ") and " ± " in line for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("model", "kind"), [("koopman", "dynamics model"), ("tdm", "representation")]
+)
+def test_what_does_not_act_is_not_scored_on_the_way(refused, tmp_path, model, kind):
+    sentence = refused(
+        "train", model, "--data", DATA, "--evaluate-every", 50, "--out", tmp_path / "r"
+    )
+    assert f"`evaluate_every` is for agents, which have a policy to score; {model} is a {kind}" in (
+        sentence
+    )
+    assert not (tmp_path / "r").exists()
+
+
 def test_evaluate_refuses_what_agents_do_not_have(refused, cloned, symmetric):
     assert "is not evaluated on `data`" in refused("evaluate", cloned, "--data", DATA)
     sentence = refused("evaluate", cloned, "--num-episodes", 0)
@@ -206,6 +219,23 @@ def test_a_complete_run_is_resumed_by_evaluating_it_again_also_under_another_nam
     assert f"{symmetric.name} is already complete at update 10" in answer.out
     for old, new in zip(before, jax.tree.leaves(states_of(symmetric)), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_a_run_that_was_moved_with_its_representation_is_resumed(toolkit, symmetric, tmp_path):
+    moved = shutil.copytree(symmetric, tmp_path / "elsewhere")
+    answer = toolkit(*TSRL, "--out", moved, "--resume")
+    assert answer.code == 0, answer.err
+    assert f"{moved} is already complete at update 10" in answer.out
+
+
+def test_a_run_is_not_resumed_on_another_model(refused, symmetric, tmp_path):
+    moved = shutil.copytree(symmetric, tmp_path / "elsewhere")
+    config = json.loads((moved / "config.json").read_text())
+    config["foundation"] = "0" * 64
+    (moved / "config.json").write_text(json.dumps(config))
+    said = refused(*TSRL, "--out", moved, "--resume")
+    assert "holds another run, so it cannot be resumed: `representation` is 'SHA-256 " in said
+    assert "here but 'SHA-256 000000000000' there" in said
 
 
 def test_a_run_is_not_overwritten(refused, symmetric):

@@ -58,6 +58,11 @@ class Train(Generic[Learner]):
         }  # fmt: skip
         out = self.out or default_folder(model, self.data)
         experiment = prepare(model, self.learner, self.data, **settings)
+        if self.evaluate_every and experiment.config.kind != "agent":
+            raise UserError(
+                f"`evaluate_every` is for agents, which have a policy to score; {model} is a "
+                f"{experiment.config.kind}{' model' * (experiment.config.kind == 'dynamics')}."
+            )
         if self.evaluate_every < 0 or self.evaluate_every % self.chunk_updates:
             raise UserError(
                 "`evaluate_every` must be 0 or a multiple of `chunk_updates` "

@@ -120,9 +120,10 @@ def family_of_env(env_id: str) -> Family | None:
 
 def family_name(source: Source) -> str | None:
     """The benchmark's environment that a dataset was recorded in: by its environment's id, else
-    by its own name.
+    by its own name. The Adroit hand's tasks are known by Gymnasium-Robotics' ids too, which
+    Minari's datasets have: `AdroitHandPen-v1` is pen.
     """
-    stem = (source.env or "").split("/")[-1].rsplit("-v", 1)[0].lower()
+    stem = (source.env or "").split("/")[-1].rsplit("-v", 1)[0].lower().removeprefix("adroithand")
     task = parse_task(source.name.removeprefix("toolkit/"))
     return stem if stem in FAMILIES else (task.family if task else None)
 

@@ -57,7 +57,10 @@ class DataRecord:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Model, hyperparameters, data, split and seeds of a run. `env` is a passport's record."""
+    """Model, hyperparameters, data, split and seeds of a run.
+
+    `env` is a passport's record, `foundation` the SHA-256 of the model that the run builds on.
+    """
 
     model: str
     hyperparameters: dict[str, Any]
@@ -67,6 +70,7 @@ class RunConfig:
     test_fraction: float = TEST_FRACTION
     split_seed: int = SPLIT_SEED
     env: dict[str, str | None] | None = None
+    foundation: str | None = None
 
     @property
     def num_updates(self) -> int:
@@ -88,7 +92,8 @@ class RunConfig:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> RunConfig:
         """Rebuild a configuration; keys that are not its fields are left aside."""
-        known = {field.name: values[field.name] for field in dataclasses.fields(cls)}
+        known = {name: values[name] for name in cls.__dataclass_fields__ if name != "foundation"}
+        known["foundation"] = values.get("foundation")  # older runs do not say
         data = dict(known["data"])
         data["history"] = tuple(data["history"])
         known |= {"data": DataRecord(**data), "seeds": tuple(known["seeds"])}
@@ -97,14 +102,18 @@ class RunConfig:
     def difference(self, stored: RunConfig) -> str | None:
         """The first setting in which a stored run differs, in words; none if it is the same run.
 
-        Data are the same if their content is, wherever they lie.
+        Data are the same if their content is, wherever they lie, and so is a model to build on.
         """
         if (self.data.sha256, self.data.num_transitions) != (
             stored.data.sha256,
             stored.data.num_transitions,
         ):
             return f"`data` is {self.data.label} here but {stored.data.label} there"
-        return first_difference(_identity(self), _identity(stored))
+        here, there = _identity(self), _identity(stored)
+        if self.foundation and stored.foundation:
+            here["representation"] = f"SHA-256 {self.foundation[:12]}"
+            there["representation"] = f"SHA-256 {stored.foundation[:12]}"
+        return first_difference(here, there)
 
     @property
     def kind(self) -> str:

@@ -74,12 +74,14 @@ def prepare(
     env_record = environment(env) if env else None
     dataset = load(data) if dataset is None else dataset
     learner = learner.fitted_to(dataset)
+    foundation = None
     if getattr(learner, "representation", ""):
-        learner = fitted_to_foundation(learner)
+        learner, foundation = fitted_to_foundation(learner)
     record = DataRecord.of(dataset, data)
     config = RunConfig(
         model, hyperparameters_of(learner), record, tuple(seeds), chunk_updates, env=env_record,
         test_fraction=TEST_FRACTION if find_model(model).kind == "dynamics" else 0.0,
+        foundation=foundation,
     )  # fmt: skip
     return assemble(config, learner, dataset)
 

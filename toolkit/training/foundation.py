@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from toolkit.training.run import Run
 
 
-def fitted_to_foundation(agent: Any) -> Any:
-    """The agent with what it must know of the model in its `representation` to be stored alone.
+def fitted_to_foundation(agent: Any) -> tuple[Any, str | None]:
+    """The agent with what it must know of the model in its `representation` to be stored alone,
+    and the SHA-256 of that model; none where nothing was saved yet.
 
     Raises:
         UserError: the folder holds no run, or one of what no agent can build on.
     """
-    config = _representation(agent, agent.representation).config
-    return agent.fitted_to_model(config.hyperparameters)
+    run = _representation(agent, agent.representation)
+    content = run.header()["sha256"] if run.has_checkpoint else None
+    return agent.fitted_to_model(run.config.hyperparameters), content
 
 
 def _representation(agent: Any, folder: str) -> Run:
