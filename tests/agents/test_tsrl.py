@@ -28,9 +28,11 @@ from tests.agents.float64 import (
     random_batch,
     random_dataset,
 )
+from toolkit.agents.augmentation import join
 from toolkit.agents.networks import TanhActor
+from toolkit.agents.symmetry_filter import SymmetryFilter, latent_statistics
 from toolkit.agents.td3_bc import TD3BC
-from toolkit.agents.tsrl import TSRL, SymmetryFilter, join, latent_statistics
+from toolkit.agents.tsrl import TSRL
 from toolkit.data import Transitions
 from toolkit.data.dataset import Source
 from toolkit.errors import UserError

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from toolkit.agents.augmentation import StateNoise
-from toolkit.agents.tsrl import SymmetryFilter
+from toolkit.agents.symmetry_filter import SymmetryFilter
 from toolkit.data import Normaliser, Transitions, TransitionSampler, load
 from toolkit.data.coverage import nearest_distances
 from toolkit.evaluation import normalised

@@ -9,9 +9,10 @@ from toolkit.cli import main
 from toolkit.data import load
 from toolkit.errors import UserError
 from toolkit.studies import data_size, small_data
-from toolkit.studies.comparison import Candidate, Table
+from toolkit.studies.comparison import Candidate
 from toolkit.studies.data_size import DataSize, summary
 from toolkit.studies.small_data import Effort
+from toolkit.studies.table import Table
 
 DATA = "toolkit/hopper-medium"
 

@@ -7,8 +7,8 @@ import pytest
 
 from toolkit.errors import UserError
 from toolkit.spectral.nonnormal import power_norms, sheared_rotation
-from toolkit.studies.comparison import Table
 from toolkit.studies.gradients import DENSE, LAGS, Gradients, summary
+from toolkit.studies.table import Table
 
 
 def study(tmp_path, **changes):

@@ -6,8 +6,8 @@ import pytest
 
 from toolkit.errors import UserError
 from toolkit.studies import initialisation
-from toolkit.studies.comparison import Table
 from toolkit.studies.initialisation import Initialisation
+from toolkit.studies.table import Table
 
 TWO = (("constant", "increasing"), ("bounded", "random"))  # the full four take twice as long
 

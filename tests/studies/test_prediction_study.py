@@ -10,8 +10,9 @@ import pytest
 from toolkit.errors import UserError
 from toolkit.studies import ablation, comparison
 from toolkit.studies.ablation import GROUPS, Ablation
-from toolkit.studies.comparison import Budget, Candidate, Table, cell
+from toolkit.studies.comparison import Budget, Candidate, cell
 from toolkit.studies.prediction import PAPER, Prediction, summary
+from toolkit.studies.table import Table
 
 
 @pytest.fixture

@@ -11,16 +11,16 @@ import pytest
 from toolkit.errors import UserError
 from toolkit.registry import find_model
 from toolkit.studies import small_data
-from toolkit.studies.comparison import Candidate, Table
+from toolkit.studies.comparison import Candidate
+from toolkit.studies.score_table import PAPER, summary
 from toolkit.studies.small_data import (
     CANDIDATES,
-    PAPER,
     REPRESENTATIONS,
     Effort,
     SmallData,
     builds_on,
-    summary,
 )
+from toolkit.studies.table import Table
 from toolkit.training import driver
 
 pytest.importorskip("mujoco")

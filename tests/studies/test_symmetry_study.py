@@ -8,8 +8,8 @@ import pytest
 from toolkit.data import load
 from toolkit.errors import UserError
 from toolkit.studies import symmetry
-from toolkit.studies.comparison import Table
 from toolkit.studies.symmetry import Symmetry, robot_name, summary
+from toolkit.studies.table import Table
 
 pytest.importorskip("mujoco")
 

@@ -12,10 +12,12 @@ import toolkit
 from toolkit.cli import main
 from toolkit.data import load
 from toolkit.errors import UserError
-from toolkit.explore import InitialisationView, RolloutView, dashboard, subject_of
+from toolkit.explore import dashboard
 from toolkit.training.run import Run
 from toolkit.widgets import EigenPlane
 from toolkit.widgets.dashboard import Dashboard
+from toolkit.widgets.subject_views import InitialisationView, RolloutView
+from toolkit.widgets.subjects import first_model, subject_of
 from toolkit.widgets.sweep import sweep
 
 DATA = "toolkit/cart-pole"
@@ -134,7 +136,7 @@ def test_a_dashboard_builds_a_tab_when_it_is_opened_and_says_what_it_cannot_show
 
 
 def test_without_a_model_a_small_one_is_trained(capsys):
-    model, data = toolkit.explore.first_model("toolkit/pendulum", num_updates=2)
+    model, data = first_model("toolkit/pendulum", num_updates=2)
     assert data.obs_dim == 3 and subject_of(model, data).trained is model
 
 

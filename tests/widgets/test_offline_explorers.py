@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from toolkit.studies.small_data import PAPER, paper_block
+from toolkit.studies.score_table import PAPER, paper_block
 from toolkit.widgets import Choice, explore_aggregates, explore_profiles, explore_sizes
 
 SETS = ["H", "W"]

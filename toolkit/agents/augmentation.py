@@ -42,6 +42,11 @@ def select(chosen: Accepted, first: Transitions, second: Transitions) -> Transit
     return jax.tree.map(pick, first, second)
 
 
+def join(first: Transitions, second: Transitions) -> Transitions:
+    """Both batches, one behind the other."""
+    return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)
+
+
 class NoAugmentation(AbstractAugmentation):
     """The batch as it is."""
 

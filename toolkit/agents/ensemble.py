@@ -20,7 +20,7 @@ from toolkit.errors import UserError
 from toolkit.nn import MLP
 from toolkit.training.learner import Metrics
 from toolkit.tsymmetry.autoencoders import Part
-from toolkit.tsymmetry.learner import HeldOut, HeldOutLearner
+from toolkit.tsymmetry.held_out import HeldOut, HeldOutLearner
 from toolkit.types import Action, Key, Obs, Scalar
 
 #: Decay of the weights of each layer, the last one included.

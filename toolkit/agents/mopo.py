@@ -27,7 +27,7 @@ from toolkit.envs.termination import has_fallen
 from toolkit.errors import UserError
 from toolkit.training.learner import Metrics
 from toolkit.training.optimise import when
-from toolkit.tsymmetry.learner import check_share
+from toolkit.tsymmetry.held_out import check_share
 from toolkit.types import Key
 
 #: Horizon and λ by robot and what acted: a re-implementation's on the v2 sets, and of the random

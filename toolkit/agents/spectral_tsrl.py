@@ -12,9 +12,10 @@ import jax.random as jr
 import optax
 from jaxtyping import Array, Float, Int
 
-from toolkit.agents.augmentation import AbstractAugmentation, Accepted
+from toolkit.agents.augmentation import AbstractAugmentation, Accepted, join
 from toolkit.agents.interface import AbstractOfflineAgent, AbstractPolicy, check_is_fitted
 from toolkit.agents.networks import TanhActor, TwinCritic
+from toolkit.agents.symmetry_filter import STATISTICS_ROWS
 from toolkit.agents.td3 import (
     AbstractTD3State,
     DeterministicPolicy,
@@ -24,7 +25,7 @@ from toolkit.agents.td3 import (
     smoothed,
     td_target,
 )
-from toolkit.agents.tsrl import QUANTILES, STATISTICS_ROWS, join
+from toolkit.agents.tsrl import QUANTILES
 from toolkit.data.dataset import Dataset
 from toolkit.data.normaliser import Normaliser
 from toolkit.data.samplers import Transitions

@@ -12,9 +12,10 @@ import jax.random as jr
 import optax
 from jaxtyping import Array, Bool, Float, Int
 
-from toolkit.agents.augmentation import AbstractAugmentation, Accepted
+from toolkit.agents.augmentation import join
 from toolkit.agents.interface import AbstractOfflineAgent, AbstractPolicy, check_is_fitted
 from toolkit.agents.networks import TanhActor, TwinCritic
+from toolkit.agents.symmetry_filter import SymmetryFilter, latent_statistics, mean_violation
 from toolkit.agents.td3 import (
     AbstractTD3State,
     DeterministicPolicy,
@@ -32,12 +33,10 @@ from toolkit.errors import UserError
 from toolkit.nn import fresh_copy, mean_square
 from toolkit.training.learner import Metrics
 from toolkit.training.optimise import start, when
-from toolkit.tsymmetry import TDM, AbstractAutoencoder, Autoencoder, Latent, symmetry_violation
+from toolkit.tsymmetry import TDM, AbstractAutoencoder, Autoencoder
 from toolkit.tsymmetry.learner import ACTIVATIONS, Activation, TDMLearner, encoder_widths
 from toolkit.types import Key, Scalar
 
-#: Rows over which the spread of z_s and the quantile of ℓ_Tsym are taken, at most.
-STATISTICS_ROWS = 20_000
 #: τ and λ₁ where the paper has others than its usual 0.7 and 100 (App. A).
 QUANTILES = {"walker2d": 0.5, "pen": 0.5, "hammer": 0.5, "door": 0.5, "relocate": 0.5}
 ACTION_WEIGHTS = {"walker2d": 200.0, "pen": 1e4, "hammer": 1e4, "door": 1e4, "relocate": 1e4}
@@ -316,57 +315,3 @@ class TSRL(AbstractOfflineAgent):
 
 
 ACTOR_METRICS = ("loss/actor", "loss/latent_action", "loss/symmetry")
-
-
-class SymmetryFilter(AbstractAugmentation):
-    """(z_s + ε, z_a) → z_s′ + ε′, kept where the model's forward and reverse dynamics agree.
-
-    ε is drawn with a standard deviation per coordinate, and f says where it has gone one step
-    later: ε′ = ε + f(z_s + ε, z_a) − f(z_s, z_a). A sample is kept if ℓ_Tsym(z_s + ε, z_a) is at
-    most the threshold.
-
-    Algorithm 1 has z_s′ + ε′ = z_s + ε + f(z_s + ε, z_a), where z_s′ is the model's; taken from
-    the model's own next state, ε′ does not carry the error of one step into the target.
-
-    Source: arXiv:2306.04220 §4 (Eq. 12), Algorithm 1.
-    """
-
-    model: TDM
-    noise: Float[Array, " obs"]
-    threshold: Scalar
-
-    def __call__(self, batch: Transitions, *, key: Key) -> tuple[Transitions, Accepted]:
-        epsilon = self.noise[None] * jr.normal(key, batch.obs.shape)
-        moved = jax.vmap(Latent)(batch.obs + epsilon, batch.action)
-        rate = jax.vmap(self.model.forward_rate)(jax.vmap(Latent)(batch.obs, batch.action))
-        moved_rate = jax.vmap(self.model.forward_rate)(moved)
-        back = jax.vmap(self.model.reverse_rate)(jax.vmap(Latent.moved)(moved, moved_rate))
-        violation = jnp.sum(jnp.square(moved_rate + back), axis=1)
-        made = Transitions(
-            moved.state, batch.action, batch.reward,
-            batch.next_obs + epsilon + moved_rate - rate, batch.terminal,
-        )  # fmt: skip
-        return made, violation <= self.threshold
-
-
-def mean_violation(model: TDM, latent: Latent) -> Scalar:
-    """ℓ_Tsym (arXiv:2306.04220 Eq. 7) of latent points, a mean over batch and coordinates."""
-    each = jax.vmap(lambda point: symmetry_violation(model, point))(latent)
-    return jnp.mean(each) / latent.state.shape[1]
-
-
-@eqx.filter_jit
-def latent_statistics(
-    model: TDM, dataset: Dataset, *, noise_share: float, quantile: float
-) -> tuple[Float[Array, " obs"], Scalar]:
-    """Standard deviation of ε, and the quantile of ℓ_Tsym over the data, of normalised states."""
-    rows = dataset.observations.shape[0]
-    at = jnp.linspace(0, rows - 1, min(rows, STATISTICS_ROWS)).astype(jnp.int32)
-    latent = jax.vmap(model.encode)(dataset.observations[at], dataset.actions[at])
-    violation = jax.vmap(lambda point: symmetry_violation(model, point))(latent)
-    return noise_share * jnp.std(latent.state, axis=0), jnp.quantile(violation, quantile)
-
-
-def join(first: Transitions, second: Transitions) -> Transitions:
-    """Both batches, one behind the other."""
-    return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)

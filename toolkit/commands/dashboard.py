@@ -35,7 +35,7 @@ class DashboardCommand:
         if self.port is not None:
             check_port(self.port)
         if self.run_dir is not None:  # what cannot be shown is said before anything is served
-            from toolkit.explore import subject_of
+            from toolkit.widgets.subjects import subject_of
 
             subject_of(self.run_dir, self.data)
         with tempfile.TemporaryDirectory(prefix="toolkit-dashboard-") as folder:

@@ -18,7 +18,8 @@ from toolkit.training.learner import Metrics
 from toolkit.training.loop import select_seed
 from toolkit.training.run import Run, provenance, write_json
 from toolkit.tsymmetry import TDM, AbstractAutoencoder, AbstractForwardModel
-from toolkit.tsymmetry.learner import HeldOutLearner, TDMLearner
+from toolkit.tsymmetry.held_out import HeldOutLearner
+from toolkit.tsymmetry.learner import TDMLearner
 from toolkit.types import Scalar
 
 RULE = "best model by its loss on held-out episodes"

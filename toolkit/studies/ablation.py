@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.studies.comparison import WHOLE_WINDOWS, Candidate, Comparison, Row, cell
+from toolkit.studies.comparison import WHOLE_WINDOWS, Candidate, Comparison, cell
+from toolkit.studies.table import Row
 
 
 def _koopman(label: str, **options: Any) -> Candidate:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,15 +12,10 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import UserError
+from toolkit.studies.table import Row, Table, described, identity
 
-FORMAT = 2
-#: What many rows of a table have in common; a file holds each such passport once.
-PASSPORT = ("dataset", "versions", "device", "commit", "persistence_by_horizon")
 _CALIBRATION_UPDATES = 10
 _CALIBRATION_ROUNDS = 5
-
-Row = dict[str, Any]
-
 
 #: Data with at least so many transitions are called plenty.
 PLENTY = 100_000
@@ -83,67 +77,6 @@ class Budget:
 
 #: Of a `fast` study.
 FAST = Budget(seconds=None, num_updates=20, max_windows=200)
-
-
-class Table:
-    """Rows in a JSON file, each written as soon as it is known."""
-
-    def __init__(self, path: Path, settings: dict[str, Any]):
-        """A new table, or the stored one if it was begun with the same settings.
-
-        Raises:
-            UserError: the file holds something else.
-        """
-        self.path = path
-        self.content: dict[str, Any] = {"format": FORMAT, "settings": settings, "rows": []}
-        if not path.exists():
-            return
-        self.content = self.read(path)
-        if self.content["settings"] != settings:
-            raise UserError(f"{path} holds a study with other settings; choose another `out`.")
-
-    @staticmethod
-    def read(path: Path) -> dict[str, Any]:
-        """The content of a table that is there: its `settings`, whole `rows` and more.
-
-        Raises:
-            UserError: the file holds something else.
-        """
-        try:
-            content = json.loads(path.read_text())
-            _ = content["settings"], content["rows"]
-            passports = content.pop("passports", [])
-            rows = [passports[row.pop("passport")] | row if "passport" in row else row
-                    for row in content["rows"]]  # fmt: skip
-        except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
-            raise UserError(f"{path} is not a table of this study.") from error
-        return content | {"rows": rows}
-
-    @property
-    def rows(self) -> list[Row]:
-        """The rows so far."""
-        return self.content["rows"]
-
-    @property
-    def speeds(self) -> dict[str, dict[str, float]]:
-        """Updates per second by size of the data and candidate, as first measured."""
-        return self.content.setdefault("updates_per_second", {})
-
-    def save(self) -> None:
-        """Write everything, all or nothing; a row is a line, and a passport too."""
-        from toolkit.training.checkpoint import write_atomically
-        from toolkit.training.records import json_by_rows
-
-        numbers: dict[str, int] = {}
-        rows = []
-        for row in self.rows:
-            own = {name: row[name] for name in PASSPORT if name in row}
-            number = numbers.setdefault(json.dumps(own), len(numbers))
-            rest = {name: value for name, value in row.items() if name not in own}
-            rows.append(rest | {"passport": number})
-        passports = [json.loads(own) for own in numbers]
-        written = self.content | {"format": FORMAT, "rows": rows, "passports": passports}
-        write_atomically(self.path, json_by_rows(written).encode())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,15 +205,6 @@ def train_and_measure(
     }
 
 
-def described(experiment: Any, data: str) -> Row:
-    """What a row says about its dataset; the label is the file's name without its ending."""
-    record = experiment.config.data
-    return {
-        "label": Path(data).stem, "name": record.name, "sha256": record.sha256,
-        "num_transitions": record.num_transitions,
-    }  # fmt: skip
-
-
 def _experiment(candidate: Candidate, data: str, seed: int, num_updates: int) -> Any:
     """The candidate prepared on the data, with the options that their size asks for."""
     from toolkit.data import load
@@ -339,11 +263,6 @@ def measure_speeds(candidates: Sequence[Candidate], data: str) -> dict[str, floa
         cases[candidate.name] = lambda chunks=chunks: next(chunks)[1]
     seconds = interleaved(cases, _CALIBRATION_ROUNDS)
     return {name: _CALIBRATION_UPDATES / float(np.median(times)) for name, times in seconds.items()}
-
-
-def identity(row: Row) -> tuple[str, str, int]:
-    """What a row is about: the data's label, the candidate and the seed."""
-    return row["dataset"]["label"], row["candidate"], row["seed"]
 
 
 def told(row: Row) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import UserError
-from toolkit.studies.comparison import Candidate, Row, Table
+from toolkit.studies.comparison import Candidate
+from toolkit.studies.table import Row, Table
 
 #: Agents by the names of their rows; those of arXiv:2306.11941 Figs. 5 and 6, and two of our own.
 CANDIDATES = {

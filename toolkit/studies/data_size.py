@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import UserError
-from toolkit.studies.comparison import Row, Table
-from toolkit.studies.small_data import AgentStudy, budget_cell, longest, score_cell
+from toolkit.studies.score_table import budget_cell, longest, score_cell
+from toolkit.studies.small_data import AgentStudy
+from toolkit.studies.table import Row, Table
 
 SIZES = (5_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 FAST_SIZES = (500, 1_000)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit.errors import UserError
-from toolkit.studies.comparison import Candidate, Row, Table, described, identity
+from toolkit.studies.comparison import Candidate
+from toolkit.studies.table import Row, Table, described, identity
 
 if TYPE_CHECKING:
     from toolkit.data import Dataset, Window

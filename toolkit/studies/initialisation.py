@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.studies.comparison import Table
+from toolkit.studies.table import Table
 
 #: The four schemes of App. G, as (real part, imaginary part); `bounded` is its "learnable".
 SCHEMES = tuple(itertools.product(("constant", "bounded"), ("increasing", "random")))

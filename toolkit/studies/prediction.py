@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from toolkit.studies.comparison import WHOLE_WINDOWS, Candidate, Comparison, Row, cell
+from toolkit.studies.comparison import WHOLE_WINDOWS, Candidate, Comparison, cell
+from toolkit.studies.table import Row
 
 MODELS = ("koopman", "gru", "mlp", "transformer", "state-space")
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import UserError
-from toolkit.studies.comparison import Row
-from toolkit.studies.small_data import longest
+from toolkit.studies.score_table import longest
+from toolkit.studies.table import Row
 
 _PACKAGE = Path(__file__).parents[1]
 #: The source tree's own, and the copy within an installed package.
@@ -171,7 +171,7 @@ def passport(rows: Sequence[Row]) -> str:
 
 
 def _content(path: Path) -> dict[str, Any]:
-    from toolkit.studies.comparison import Table
+    from toolkit.studies.table import Table
 
     content = Table.read(path)
     if content["settings"].get("fast"):

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import UserError
-from toolkit.studies.comparison import Row, Table, described
 from toolkit.studies.small_data import trained
+from toolkit.studies.table import Row, Table, described
 
 SIZES = (0.001, 0.003, 0.01, 0.03, 0.1)
 #: Updates, transitions and sizes of a run that only shows that everything works.

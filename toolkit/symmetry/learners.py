@@ -23,7 +23,7 @@ from toolkit.symmetry.generators import LARGEST_CONDITION, condition_number, eig
 from toolkit.symmetry.interface import AbstractKoopmanCore
 from toolkit.training.learner import Metrics
 from toolkit.tsymmetry.autoencoders import Part
-from toolkit.tsymmetry.learner import HeldOutLearner
+from toolkit.tsymmetry.held_out import HeldOutLearner
 from toolkit.types import Key, Scalar
 
 

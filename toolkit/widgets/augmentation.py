@@ -10,7 +10,7 @@ import jax.random as jr
 import numpy as np
 import plotly.graph_objects as go
 
-from toolkit.agents.tsrl import SymmetryFilter
+from toolkit.agents.symmetry_filter import SymmetryFilter
 from toolkit.data.normaliser import Normaliser
 from toolkit.data.samplers import Transitions
 from toolkit.errors import UserError

@@ -11,6 +11,7 @@ from toolkit import explore
 from toolkit.errors import UserError
 from toolkit.widgets.live import ErrorLine
 from toolkit.widgets.requirements import ipywidgets
+from toolkit.widgets.subjects import Subject
 from toolkit.widgets.support import one_sentence
 
 
@@ -24,7 +25,7 @@ class Dashboard(ipywidgets.VBox):
 
     error = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(self, subject: explore.Subject, *, tdm: Any = None, horizon: int = 100):
+    def __init__(self, subject: Subject, *, tdm: Any = None, horizon: int = 100):
         of, count = (subject.trained, subject.data), len(subject.starts(horizon))
         at: dict[str, Any] = {"horizon": horizon}
         self.window = ipywidgets.IntSlider(

@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 from toolkit.figures.offline import aggregates_figure, short, size_figure
 from toolkit.figures.profiles import profile_figure
 from toolkit.figures.theme import themed
-from toolkit.studies.comparison import Row
 from toolkit.studies.results import by_size, passport
+from toolkit.studies.table import Row
 from toolkit.widgets.controls import Choice, Slider
 from toolkit.widgets.explore import explore
 

@@ -1,0 +1,90 @@
+"""The table of a study: rows in a JSON file, each with the passport of what it came from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import UserError
+
+FORMAT = 2
+#: What many rows of a table have in common; a file holds each such passport once.
+PASSPORT = ("dataset", "versions", "device", "commit", "persistence_by_horizon")
+
+Row = dict[str, Any]
+
+
+class Table:
+    """Rows in a JSON file, each written as soon as it is known."""
+
+    def __init__(self, path: Path, settings: dict[str, Any]):
+        """A new table, or the stored one if it was begun with the same settings.
+
+        Raises:
+            UserError: the file holds something else.
+        """
+        self.path = path
+        self.content: dict[str, Any] = {"format": FORMAT, "settings": settings, "rows": []}
+        if not path.exists():
+            return
+        self.content = self.read(path)
+        if self.content["settings"] != settings:
+            raise UserError(f"{path} holds a study with other settings; choose another `out`.")
+
+    @staticmethod
+    def read(path: Path) -> dict[str, Any]:
+        """The content of a table that is there: its `settings`, whole `rows` and more.
+
+        Raises:
+            UserError: the file holds something else.
+        """
+        try:
+            content = json.loads(path.read_text())
+            _ = content["settings"], content["rows"]
+            passports = content.pop("passports", [])
+            rows = [passports[row.pop("passport")] | row if "passport" in row else row
+                    for row in content["rows"]]  # fmt: skip
+        except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+            raise UserError(f"{path} is not a table of this study.") from error
+        return content | {"rows": rows}
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows so far."""
+        return self.content["rows"]
+
+    @property
+    def speeds(self) -> dict[str, dict[str, float]]:
+        """Updates per second by size of the data and candidate, as first measured."""
+        return self.content.setdefault("updates_per_second", {})
+
+    def save(self) -> None:
+        """Write everything, all or nothing; a row is a line, and a passport too."""
+        from toolkit.training.checkpoint import write_atomically
+        from toolkit.training.records import json_by_rows
+
+        numbers: dict[str, int] = {}
+        rows = []
+        for row in self.rows:
+            own = {name: row[name] for name in PASSPORT if name in row}
+            number = numbers.setdefault(json.dumps(own), len(numbers))
+            rest = {name: value for name, value in row.items() if name not in own}
+            rows.append(rest | {"passport": number})
+        passports = [json.loads(own) for own in numbers]
+        written = self.content | {"format": FORMAT, "rows": rows, "passports": passports}
+        write_atomically(self.path, json_by_rows(written).encode())
+
+
+def described(experiment: Any, data: str) -> Row:
+    """What a row says about its dataset; the label is the file's name without its ending."""
+    record = experiment.config.data
+    return {
+        "label": Path(data).stem, "name": record.name, "sha256": record.sha256,
+        "num_transitions": record.num_transitions,
+    }  # fmt: skip
+
+
+def identity(row: Row) -> tuple[str, str, int]:
+    """What a row is about: the data's label, the candidate and the seed."""
+    return row["dataset"]["label"], row["candidate"], row["seed"]
