@@ -97,6 +97,11 @@ TEMPLATE = go.layout.Template(
         "hovermode": "closest",
         "hoverlabel": {"bgcolor": "white", "font": {"size": 13, "color": INK}},
         "legend": {"bgcolor": "rgba(255, 255, 255, 0.8)", "font": {"size": 13}},
+        "modebar": {  # a column in the margin: a row of buttons covers the title
+            "orientation": "v", "color": QUIET_INK, "activecolor": INK,
+            "bgcolor": "rgba(255, 255, 255, 0)",
+            "remove": ["zoomin", "zoomout", "autoscale", "select", "lasso"],
+        },
         "annotationdefaults": {"font": {"size": 13}, "showarrow": False},
     }
 )  # fmt: skip
