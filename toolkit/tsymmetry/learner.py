@@ -1,4 +1,4 @@
-"""How a TDM is fitted: the loss of Eq. 8 after some reconstruction alone, or the published one."""
+"""How a TDM is fitted (arXiv:2306.04220 §3): reconstruction alone first, then the whole loss."""
 
 from __future__ import annotations
 

@@ -48,7 +48,11 @@ class RolloutView:
 
 
 class InitialisationView:
-    """Figure of a fresh spectrum; `scale` is its share of the frequencies that a step resolves."""
+    """Figure of a fresh spectrum; `scale` is its share of the frequencies that a step resolves.
+
+    Raises:
+        UserError: there is no mode.
+    """
 
     def __init__(self, modes: int, dt: float):
         if modes < 1:

@@ -98,7 +98,11 @@ def subject_of(model: Model, data: Data | None = None, *, seed: int = 0) -> Subj
 def subjects_of(
     models: Model | Mapping[str, Model], data: Data | None, seed: int
 ) -> dict[str, Subject]:
-    """Subjects by name, all on the data of the first."""
+    """Subjects by name, all on the data of the first.
+
+    Raises:
+        UserError: there is no model; or as for `subject_of`.
+    """
     if not isinstance(models, Mapping):
         subject = subject_of(models, data, seed=seed)
         return {subject.name: subject}
