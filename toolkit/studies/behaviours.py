@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import numpy as np
@@ -37,33 +38,49 @@ class Behaviours:
     """Folder of the stored policies."""
 
     def run(self) -> int:
-        """Print the score of every stored stage."""
+        """Print the score of every stored stage.
+
+        The robot's stored policies are replaced when all new ones are scored, and not before.
+
+        Raises:
+            UserError: the run is of no robot with stored policies, has no actor of its own, or kept
+                too few policies.
+        """
         run = OnlineRun.open(self.run_dir)
         robot = find_robot(str(run.config.env["id"]))
         if robot is None:
             raise UserError(f"{self.run_dir} was not trained on one of {', '.join(ROBOTS)}.")
-        for old in self.out.glob(f"{robot.name}-*.ckpt"):
-            old.unlink()
+        if run.config.model != "sac":
+            raise UserError(
+                f"Behaviours are the actors of `toolkit train sac`; {self.run_dir} holds a run of "
+                f"{run.config.model}."
+            )
         kept = run.policies()
         chosen = choose_stages([row for _, row in kept])
-        curve = [[row["env_steps"], round(row["episode_return"], 1)] for _, row in kept]
+        curve = [(int(row["env_steps"]), round(row["episode_return"], 1)) for _, row in kept]
         rows = [("policy", "environment steps", "mean return", "normalised score")]
-        for stage, index in chosen.items():
-            policy, row = kept[index]
-            assert isinstance(policy, ActorPolicy)
-            score = self._store(run, robot.name, stage, policy, row, curve)
-            rows.append((
-                f"{robot.name}-{stage}", f"{row['env_steps']:,}",
-                f"{score['episode_return']:.1f}", f"{score['normalized_score']:.1f}",
-            ))  # fmt: skip
+        self.out.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=self.out) as beside:
+            for stage, index in chosen.items():
+                policy, row = kept[index]
+                score = self._store(run, robot.name, stage, policy, row, curve, Path(beside))
+                rows.append((
+                    f"{robot.name}-{stage}", f"{row['env_steps']:,}",
+                    f"{score['episode_return']:.1f}", f"{score['normalized_score']:.1f}",
+                ))  # fmt: skip
+            for old in self.out.glob(f"{robot.name}-*.ckpt"):
+                old.unlink()
+            for new in Path(beside).iterdir():
+                new.rename(self.out / new.name)
         print(table(rows))
         return 0
 
     def _store(
-        self, run: OnlineRun, robot: str, stage: str, policy: ActorPolicy, row: Row,
-        curve: list[list[float]],
+        self, run: OnlineRun, robot: str, stage: str, policy: AbstractPolicy, row: Row,
+        curve: list[tuple[int, float]], folder: Path,
     ) -> dict[str, float]:  # fmt: skip
         """Store one stage, then score what was stored and add the score to its passport."""
+        assert isinstance(policy, ActorPolicy)
         passport: dict[str, Any] = {
             "env": run.config.env,
             "env_steps": row["env_steps"],
@@ -76,16 +93,14 @@ class Behaviours:
             "curve": curve,
             **provenance(),
         }
-        stored = store_behaviour(robot, stage, policy.actor, passport, self.out)
+        stored = store_behaviour(robot, stage, policy.actor, passport, folder)
         result = score_behaviour(stored, num_episodes=self.num_episodes)
         score = {
             "episode_return": result["metrics"]["episode_return"]["mean"],
             "normalized_score": result["metrics"]["normalized_score"]["mean"],
         }
         returns = [round(value, 2) for value in result["score"]["returns"]]
-        store_behaviour(
-            robot, stage, policy.actor, passport | score | {"returns": returns}, self.out
-        )
+        store_behaviour(robot, stage, policy.actor, passport | score | {"returns": returns}, folder)
         return score
 
 
