@@ -25,7 +25,8 @@ WIDTH, HEIGHT = 900, 420
 def write_pictures(notebook: str | Path) -> list[Path]:
     """Run a notebook's code here and write every picture it names into `images` beside it.
 
-    Takes as long as the notebook, and needs `kaleido` with a browser.
+    Takes as long as the notebook, and needs `kaleido` with a browser. The code runs as it stands,
+    with all the rights of this process, so the notebook must be one that you trust.
 
     Raises:
         UserError: a tagged cell yields no figure, or a picture cannot be drawn.

@@ -43,8 +43,8 @@ class Behaviours:
         The robot's stored policies are replaced when all new ones are scored, and not before.
 
         Raises:
-            UserError: the run is of no robot with stored policies, has no actor of its own, or kept
-                too few policies.
+            UserError: the run is of no robot with stored policies, is not SAC's, or kept too few
+                policies; `num_episodes` is below one.
         """
         run = OnlineRun.open(self.run_dir)
         robot = find_robot(str(run.config.env["id"]))
