@@ -9,7 +9,8 @@ from toolkit.cli import main
 from toolkit.errors import UserError
 from toolkit.registry import find_model
 from toolkit.studies import control
-from toolkit.studies.control import CANDIDATES, FAST_OPTIONS, REDUCED, Control, curves_of, summary
+from toolkit.studies.control import CANDIDATES, FAST_OPTIONS, REDUCED, Control
+from toolkit.studies.control_table import curves_of, summary
 from toolkit.studies.table import Table
 
 TASK = "dmc/cartpole-swingup@100"  # ten decisions an episode

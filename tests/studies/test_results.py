@@ -18,6 +18,7 @@ from toolkit.studies.results import (
     committed,
     missing,
     passport,
+    read_online_rows,
     read_rows,
     verdict_panels,
 )
@@ -138,3 +139,24 @@ def test_verdicts_are_panels_of_datasets_and_curves_of_augmentations(tmp_path):
     np.testing.assert_allclose(ratio, [0.05, 0.1])
     with pytest.raises(UserError, match="its numbers mean nothing"):
         verdict_panels(write(tmp_path, rows, fast=True), ["spectral"])
+
+
+def online(task, agent, seed, returns, steps=4):
+    shared = row("", agent, seed, 0.0)
+    del shared["dataset"], shared["normalized_score"]
+    return shared | {
+        "env": {"id": task, "mujoco": "3.17"}, "num_env_steps": steps, "repeat": 8,
+        "reduced": True, "curve_env_steps": [steps // 2, steps], "curve_return": returns,
+    }  # fmt: skip
+
+
+def test_of_online_runs_the_longest_count_and_their_passport_says_that_they_are_small(tmp_path):
+    rows = [online("a", "tdmpc", 0, [1.0, 2.0]), online("a", "tdmpc", 0, [3.0, 4.0], steps=8),
+            online("a", "tdmpc", 1, [5.0, 6.0], steps=8)]  # fmt: skip
+    read = read_online_rows(write(tmp_path, rows, fast=False))
+    assert [found["curve_return"] for found in read] == [[3.0, 4.0], [5.0, 6.0]]
+    text = passport(read)
+    assert text.startswith("a in MuJoCo 3.17, 2 episodes") and "Data:" not in text
+    assert "smaller than published. Made with" in text
+    with pytest.raises(UserError, match="--fast"):
+        read_online_rows(write(tmp_path, rows, fast=True))

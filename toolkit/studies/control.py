@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from toolkit.errors import UserError
 from toolkit.studies.comparison import Candidate
+from toolkit.studies.control_table import about, summary, told
 from toolkit.studies.table import Row, Table
 
 #: Agents by the names of their rows; those of arXiv:2306.11941 Figs. 5 and 6, and two of our own.
@@ -29,9 +27,6 @@ CANDIDATES = {
         Candidate("koopman-spr", "koopman-spr"),
     )
 }
-#: The largest return of an episode in DeepMind Control.
-FULL_RETURN = 1000.0
-
 _SMALL_PLANNING = {
     "hidden": 128, "encoder_hidden": 128, "batch_size": 128, "samples": 128, "proposals": 8,
     "elites": 16, "iterations": 4, "random_steps": 500, "schedule_steps": 2_000,
@@ -139,8 +134,8 @@ class Control:
     ) -> None:
         """Add the row of an agent in a task, unless the table has it at this length."""
         decisions = FAST_DECISIONS if self.fast else -(-self.num_control_steps // repeat)
-        about = task, candidate.name, seed
-        if any(_about(r) == about and r["num_env_steps"] >= decisions for r in table.rows):
+        wanted = task, candidate.name, seed
+        if any(about(r) == wanted and r["num_env_steps"] >= decisions for r in table.rows):
             return
         options = candidate.options | {"num_env_steps": decisions}
         if self.fast:
@@ -208,115 +203,3 @@ def train_and_score(
         "returns": [round(value, 2) for value in score["returns"]],
         **provenance(),
     }
-
-
-def longest(rows: Sequence[Row]) -> list[Row]:
-    """Of rows about the same task, agent and seed, the longest run."""
-    best: dict[Any, Row] = {}
-    for row in rows:
-        kept = best.get(_about(row))
-        if kept is None or row["num_env_steps"] >= kept["num_env_steps"]:
-            best[_about(row)] = row
-    return list(best.values())
-
-
-def curves_of(rows: Sequence[Row]) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
-    """Learning curves by task and agent: control steps `(points,)`, returns `(seeds, points)`.
-
-    Seeds are cut to the points that all of them have.
-    """
-    found: dict[str, dict[str, list[Row]]] = {}
-    for row in longest(rows):
-        found.setdefault(row["env"]["id"], {}).setdefault(row["candidate"], []).append(row)
-    curves: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
-    for task, agents in found.items():
-        curves[task] = {}
-        for agent, of in agents.items():
-            points = min(len(row["curve_return"]) for row in of)
-            steps = np.array(of[0]["curve_env_steps"][:points]) * of[0]["repeat"]
-            curves[task][agent] = steps, np.array([r["curve_return"][:points] for r in of], float)
-    return curves
-
-
-def summary(rows: Sequence[Row]) -> list[str]:
-    """Returns of the last policies, agents as columns, the budgets behind them.
-
-    Below: over the tasks that every agent has, with as many seeds as every cell has, the IQM, the
-    mean and the optimality gap of returns over 1000, with 95 % stratified-bootstrap intervals
-    where there are several seeds.
-    """
-    from toolkit.evaluation.intervals import interquartile_mean, optimality_gap
-
-    rows = longest(rows)
-    tasks = list(dict.fromkeys(row["env"]["id"] for row in rows))
-    agents = list(dict.fromkeys(row["candidate"] for row in rows))
-    cells = {
-        (t, a): [r for r in rows if (r["env"]["id"], r["candidate"]) == (t, a)]
-        for t in tasks for a in agents
-    }  # fmt: skip
-    width = 2 + max(22, *map(len, agents))
-
-    def line(title: str, texts: Sequence[str]) -> str:
-        return f"{title:36s}" + "".join(f"{text:>{width}s}" for text in texts)
-
-    lines = ["", line("return of the last policy", agents)]
-    for task in tasks:
-        lines.append(line(task, [_score(cells[task, a]) for a in agents]))
-        lines.append(line("  seeds × control steps", [_budget(cells[task, a]) for a in agents]))
-    shared = [t for t in tasks if all(cells[t, a] for a in agents)]
-    if not shared:
-        return lines
-    runs = min(len(cells[t, a]) for t in shared for a in agents)
-    blocks = [
-        np.array(
-            [[r["episode_return"] / FULL_RETURN for r in cells[t, a][:runs]] for t in shared]
-        ).T
-        for a in agents
-    ]
-    lines.append(f"over {len(shared)} task(s) and {runs} seed(s), returns over 1000:")
-    aggregates: dict[str, Callable[[np.ndarray], float]] = {
-        "IQM": interquartile_mean, "mean": lambda x: float(x.mean()),
-        "optimality gap": optimality_gap,
-    }  # fmt: skip
-    for name, aggregate in aggregates.items():
-        lines.append(line(f"  {name}", [_with_interval(block, aggregate) for block in blocks]))
-    return lines
-
-
-def _with_interval(scores: np.ndarray, aggregate: Callable[[np.ndarray], float]) -> str:
-    from toolkit.evaluation.intervals import bootstrap_interval
-
-    text = f"{aggregate(scores):.3f}"
-    if len(scores) < 2:
-        return text
-    low, high = bootstrap_interval(scores, aggregate)
-    return f"{text} [{low:.3f}, {high:.3f}]"
-
-
-def _score(rows: Sequence[Row]) -> str:
-    if not rows:
-        return "-"
-    returns = [row["episode_return"] for row in rows]
-    spread = f" ± {np.std(returns, ddof=1):.0f}" if len(returns) > 1 else ""
-    return f"{np.mean(returns):.0f}{spread}"
-
-
-def _budget(rows: Sequence[Row]) -> str:
-    if not rows:
-        return ""
-    steps = sorted({row["num_env_steps"] * row["repeat"] for row in rows})
-    told = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}"
-    return f"{len(rows)} × {told}{', reduced' if any(r['reduced'] for r in rows) else ''}"
-
-
-def told(row: Row) -> str:
-    """A row in one line."""
-    return (
-        f"{row['env']['id']:26s} {row['candidate']:32s} seed {row['seed']}  "
-        f"{row['num_env_steps'] * row['repeat']:9,d} control steps  "
-        f"return {row['episode_return']:.1f}  ({row['seconds']:.0f} s)"
-    )
-
-
-def _about(row: Row) -> tuple[str, str, int]:
-    return row["env"]["id"], row["candidate"], row["seed"]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import UserError
+from toolkit.studies import control_table
 from toolkit.studies.score_table import longest
 from toolkit.studies.table import Row
 
@@ -149,8 +150,17 @@ def verdict_panels(
     return panels
 
 
+def read_online_rows(path: Path) -> list[Row]:
+    """The rows of a table of the control study, of each task, agent and seed the longest run.
+
+    Raises:
+        UserError: the file holds something else, or numbers of a `fast` study, which mean nothing.
+    """
+    return control_table.longest(_content(path)["rows"])
+
+
 def passport(rows: Sequence[Row]) -> str:
-    """What one must know of a table's scores to compare them, in three sentences.
+    """What one must know of a table's scores to compare them, in a few sentences.
 
     Where rows differ, each value is named once.
     """
@@ -160,11 +170,16 @@ def passport(rows: Sequence[Row]) -> str:
 
     updates = sorted({row["num_updates"] for row in rows})
     span = f"{updates[0]:,}" if len(updates) == 1 else f"{updates[0]:,} to {updates[-1]:,}"
+    data = ""
+    if all("dataset" in row for row in rows):
+        data = f"Data: {values(lambda r: r['dataset']['name'])}. "
+    smaller = "Networks, batches and plans are smaller than published. "
     return (
-        f"Data: {values(lambda r: r['dataset']['name'])}. "
-        f"{values(lambda r: r['env']['id'])} in MuJoCo {values(lambda r: r['env']['mujoco'])}, "
+        f"{data}{values(lambda r: r['env']['id'])} "
+        f"in MuJoCo {values(lambda r: r['env']['mujoco'])}, "
         f"{values(lambda r: len(r['returns']))} episodes from fixed starts, "
         f"{values(lambda r: r['rule'])}; {span} updates. "
+        f"{smaller if any(row.get('reduced') for row in rows) else ''}"
         f"Made with JAX {values(lambda r: r['versions']['jax'])} on "
         f"{values(lambda r: r['device'])}, commit {values(lambda r: str(r['commit'])[:7])}."
     )
