@@ -76,7 +76,7 @@ def test_the_target_follows_every_second_update(agent):
 
 
 def test_chosen_steps_are_met_equally_often_and_spare_the_others():
-    agent = KoopmanTDMPC(**SMALL | {"horizon": 6}, decoded_steps=2)
+    agent = KoopmanTDMPC(**SMALL | {"horizon": 6}, decoded_steps=2, modes=0, action_hidden=8)
     found = np.stack([agent.choose_steps(jr.key(k)) for k in range(300)])
     assert {tuple(steps.tolist()) for steps in found} == {(0, 3), (1, 4), (2, 5)}
     assert np.all(np.bincount(found.ravel()) > 70)
@@ -107,6 +107,17 @@ def test_the_schedules(agent):
     for updates, length, floor in [(0, 2, 0.3875), (25, 3, 0.275), (75, 5, 0.05), (500, 5, 0.05)]:
         found = agent.schedule(jnp.asarray(updates))
         assert int(found[0]) == length and float(found[1]) == pytest.approx(floor, rel=1e-5)
+
+
+def test_fewer_steps_may_be_planned_than_are_unrolled(agent):
+    agent = dataclasses.replace(agent, horizon=6, plan_horizon=2)
+    state, replay = agent.init(SPEC, key=jr.key(0)), replay_of(agent)
+    assert len(agent.sample(replay, key=jr.key(2)).valid) == 6
+    policy = agent.policy(state, explore=False)
+    assert policy.memory().shape == (2, 2) and policy.planner.horizon == 2
+    assert int(agent.schedule(jnp.asarray(10**6))[0]) == 2
+    both = dataclasses.replace(agent, plan_horizon=0)
+    assert both.planner().horizon == 6 and int(both.schedule(jnp.asarray(10**6))[0]) == 6
 
 
 def test_it_learns_in_the_loop_and_resumes_bit_for_bit(agent):

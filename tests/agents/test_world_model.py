@@ -12,13 +12,14 @@ import pytest
 from toolkit.agents.world_model import (
     KoopmanLatentDynamics,
     LatentPolicy,
+    LiftedLatentDynamics,
     TOLDDynamics,
     WorldModel,
     with_noise,
 )
 from toolkit.bench.products import products_of
 
-OBS, ACTION, LATENT, HIDDEN, TIME, BATCH = 5, 2, 6, 8, 7, 3
+OBS, ACTION, LATENT, MODES, HIDDEN, TIME, BATCH = 5, 2, 6, 4, 8, 7, 3
 
 
 def elu(x):
@@ -45,8 +46,27 @@ def value_of(head, x):
 def dynamics_of(kind, key):
     if kind == "told":
         return TOLDDynamics(LATENT, ACTION, HIDDEN, key=key)
-    turning = kind == "koopman, actions turn"
-    return KoopmanLatentDynamics(LATENT // 2, ACTION, HIDDEN, action_spectrum=turning, key=key)
+    if kind == "koopman":
+        return KoopmanLatentDynamics(LATENT // 2, ACTION, HIDDEN, key=key)
+    modes = KoopmanLatentDynamics(MODES, ACTION, HIDDEN, real_part="spread", key=key)
+    return LiftedLatentDynamics(LATENT, modes, HIDDEN, key=jr.fold_in(key, 1))
+
+
+def multipliers_and_gain(spectrum):
+    """λ̄, and the gain of zero-order hold over its mean size, in float64."""
+    step = np.asarray(spectrum.step, float)
+    eigenvalues = np.asarray(spectrum.eigenvalues, complex)
+    gain = np.expm1(eigenvalues * step) / eigenvalues
+    return np.exp(eigenvalues * step), gain / np.abs(gain).mean()
+
+
+def modes_after(dynamics, z, action):
+    """z' = λ̄·z + b·f(a) of rows whose first half is real and second imaginary."""
+    multipliers, gain = multipliers_and_gain(dynamics.spectrum)
+    as_complex = lambda x: x[:, : len(gain)] + 1j * x[:, len(gain) :]
+    control = as_complex(forward(dynamics.action_encoder, action))
+    z = multipliers * as_complex(z) + gain * control
+    return np.concatenate([z.real, z.imag], 1)
 
 
 def stirred(tree, key, size=0.1):
@@ -69,39 +89,29 @@ def model_of(kind, key):
     return stirred(model, keys[2])
 
 
-@pytest.fixture(params=["told", "koopman", "koopman, actions turn"])
+@pytest.fixture(params=["told", "koopman", "lifted"])
 def kind(request):
     return request.param
 
 
 def test_known_actions_at_once_are_known_actions_one_by_one(kind):
-    """In NumPy and float64; for Koopman z' = λ̄·z + b·f(a) over complex modes."""
+    """In NumPy and float64; lifted, z_k = z_0 + d(x_k) − d(x_0) over the modes x_0 = p(z_0)."""
     dynamics = stirred(dynamics_of(kind, jr.key(0)), jr.key(1))
     start = np.asarray(jr.normal(jr.key(2), (BATCH, LATENT)), float)
     actions = np.asarray(jnp.tanh(jr.normal(jr.key(3), (TIME, BATCH, ACTION))), float)
     found = eqx.filter_jit(dynamics.rollout)(
         *(jnp.asarray(x, jnp.float32) for x in (start, actions))
     )
-    z, half = start, LATENT // 2
+    z = first = forward(dynamics.lift, start) if kind == "lifted" else start
     for time in range(TIME):
         if kind == "told":
-            z = forward(dynamics.net, np.concatenate([z, actions[time]], 1))
+            expected = z = forward(dynamics.net, np.concatenate([z, actions[time]], 1))
+        elif kind == "koopman":
+            expected = z = modes_after(dynamics, z, actions[time])
         else:
-            exponent = np.asarray(dynamics.spectrum.eigenvalues) * np.asarray(
-                dynamics.spectrum.step
-            )
-            gain = np.asarray(dynamics.spectrum.step) * np.expm1(exponent) / exponent
-            control = forward(dynamics.action_encoder, actions[time])
-            z = z[:, :half] + 1j * z[:, half:]
-            if kind != "koopman":
-                change = forward(dynamics.action_spectrum, actions[time])
-                decay = np.minimum(exponent.real + change[:, :half], 0.0)
-                exponent = decay + 1j * (exponent.imag + change[:, half:])
-            z = np.exp(exponent) * z + gain / np.abs(gain).mean() * (
-                control[:, :half] + 1j * control[:, half:]
-            )
-            z = np.concatenate([z.real, z.imag], 1)
-        np.testing.assert_allclose(found[time], z, rtol=1e-4, atol=1e-5)
+            z = modes_after(dynamics.modes, z, actions[time])
+            expected = start + forward(dynamics.decoder, z) - forward(dynamics.decoder, first)
+        np.testing.assert_allclose(found[time], expected, rtol=1e-4, atol=1e-5)
     one = jax.vmap(dynamics.step)(
         jnp.asarray(start, jnp.float32), jnp.asarray(actions[0], jnp.float32)
     )
@@ -109,26 +119,26 @@ def test_known_actions_at_once_are_known_actions_one_by_one(kind):
 
 
 def test_koopman_dynamics_make_no_product_for_each_step():
-    """Every product is over all steps at once; TOLD's are made once per step."""
-    counts = {}
-    for name in ("told", "koopman", "koopman, actions turn"):
-        dynamics = dynamics_of(name, jr.key(0))
-        jaxpr = eqx.filter_make_jaxpr(dynamics.rollout)(
+    """Every product is over all steps at once, or over the start; TOLD's are made once per step."""
+    rows = {}
+    for name in ("told", "koopman", "lifted"):
+        jaxpr = eqx.filter_make_jaxpr(dynamics_of(name, jr.key(0)).rollout)(
             jnp.zeros((BATCH, LATENT)), jnp.zeros((20, BATCH, ACTION))
         )[0]
-        counts[name] = {rows: times for (rows, _, _), times in products_of(jaxpr).items()}
-    assert set(counts["koopman"]) == {20 * BATCH} and set(counts["told"]) == {BATCH}
-    assert set(counts["koopman, actions turn"]) == {20 * BATCH}
+        rows[name] = {count: times for (count, _, _), times in products_of(jaxpr).items()}
+    assert set(rows["koopman"]) == {20 * BATCH} and set(rows["told"]) == {BATCH}
+    assert set(rows["lifted"]) == {BATCH, 20 * BATCH} and max(rows["lifted"].values()) < 20
 
 
-def test_no_action_makes_a_mode_grow_and_none_does_the_same_everywhere():
-    dynamics = stirred(dynamics_of("koopman, actions turn", jr.key(0)), jr.key(1), size=2.0)
-    actions = jnp.tanh(3 * jr.normal(jr.key(2), (200, ACTION)))
-    sizes = jnp.abs(jax.vmap(dynamics.multipliers)(actions))
-    assert float(sizes.max()) <= 1.0 + 1e-6 and float(sizes.min()) < 0.9
+def test_an_action_does_the_same_in_every_state_of_modes_and_not_where_they_are_read():
     here, there = jnp.zeros(LATENT), jnp.ones(LATENT)
-    change = [dynamics.step(z, actions[0]) - dynamics.step(z, actions[1]) for z in (here, there)]
-    assert np.abs(change[0] - change[1]).max() > 0.1
+    apart = {}
+    for kind in ("koopman", "lifted"):
+        dynamics = stirred(dynamics_of(kind, jr.key(0)), jr.key(1), size=0.5)
+        one, other = jnp.full(ACTION, -0.9), jnp.full(ACTION, 0.9)
+        change = [dynamics.step(z, other) - dynamics.step(z, one) for z in (here, there)]
+        apart[kind] = np.abs(change[0] - change[1]).max() / np.abs(change[0]).max()
+    assert apart["koopman"] < 1e-4 and apart["lifted"] > 0.1
 
 
 def test_reward_and_values_are_these_networks(kind):

@@ -163,7 +163,8 @@ def test_methods_keep_their_colour():
                 ("tsrl", "kfc", "cql", "bc", "td3-bc", "iql", "td3", "sac", "mopo",
                  "tsrl, no-p", "spectral tsrl"),
                 ("tdmpc", "tdmpc, horizon 20", "koopman-tdmpc", "koopman-tdmpc, horizon 5",
-                 "koopman-tdmpc, action spectrum", "koopman-tdmpc, losses of 5", "sac"),
+                 "koopman-tdmpc, modes for latent", "tdmpc, horizon 20, losses of 5",
+                 "koopman-tdmpc, losses of 5", "koopman-tdmpc, plans of 20", "sac"),
                 ("koopman-spr", "spr", "sac-pixels"),
                 ("spectral", "commutator", "eigenspace", "polynomial", "noise", "random",
                  "spectral, random", "common noise")]  # fmt: skip

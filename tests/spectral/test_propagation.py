@@ -12,7 +12,6 @@ from jax import lax
 from tests.helpers import unchecked
 from toolkit.errors import UserError
 from toolkit.spectral import choose_form, propagate
-from toolkit.spectral.propagation import propagate_varying
 
 FORMS = ["auto", "sequential", "associative", "fft", "toeplitz"]
 LENGTHS = [1, 2, 7, 100, 500, 4096]
@@ -125,25 +124,6 @@ def test_fft_without_padding_would_wrap_around():
     padded = np.asarray(run("fft", multipliers, start, inputs))
     assert relative(padded, reference(multipliers, start, inputs)) < 1e-5
     assert relative(wrapped, reference(multipliers, start, inputs)) > 1e-2
-
-
-@pytest.mark.parametrize("platform", ["cpu", "gpu"])
-def test_multipliers_may_differ_from_step_to_step(platform, monkeypatch):
-    monkeypatch.setattr(jax, "default_backend", lambda: platform)
-    _, start, inputs, _ = problem(9)
-    rng = np.random.default_rng(1)
-    turns = rng.uniform(0, np.pi, inputs.shape)
-    multipliers = (rng.uniform(0.5, 1, inputs.shape) * np.exp(1j * turns)).astype(np.complex64)
-    found = propagate_varying(*map(jnp.asarray, (multipliers, start, inputs)))
-    z = np.asarray(start, complex)
-    for time in range(9):
-        z = multipliers[time] * z + inputs[time]
-        np.testing.assert_allclose(found[time], z, rtol=1e-4, atol=1e-5)
-    constant = jnp.broadcast_to(jnp.asarray(multipliers[0, 0]), inputs.shape)
-    whole = propagate(jnp.asarray(multipliers[0, 0]), jnp.asarray(start), jnp.asarray(inputs))
-    found = propagate_varying(constant, jnp.asarray(start), jnp.asarray(inputs))
-    np.testing.assert_allclose(found, whole, rtol=1e-4, atol=1e-5)
-    assert len(propagate_varying(constant[:0], jnp.asarray(start), jnp.asarray(inputs[:0]))) == 0
 
 
 @pytest.mark.parametrize("form", FORMS)

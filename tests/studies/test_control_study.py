@@ -128,9 +128,8 @@ def test_curves_count_control_steps_and_are_cut_to_the_points_of_every_seed():
 def test_every_candidate_can_be_made_in_every_size():
     for candidate in CANDIDATES.values():
         for sizes in (REDUCED, FAST_OPTIONS, {candidate.model: {}}):
-            agent = find_model(candidate.model).load()(
-                **sizes[candidate.model], **candidate.options
-            )
+            options = sizes[candidate.model] | candidate.options
+            agent = find_model(candidate.model).load()(**options)
             assert agent.num_env_steps == 125_000 or candidate.model == "sac"
 
 

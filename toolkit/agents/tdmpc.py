@@ -21,6 +21,7 @@ from toolkit.agents.world_model import (
     AbstractLatentDynamics,
     KoopmanLatentDynamics,
     LatentPolicy,
+    LiftedLatentDynamics,
     TOLDDynamics,
     WorldModel,
 )
@@ -29,6 +30,7 @@ from toolkit.envs.interface import EnvSpec
 from toolkit.errors import UserError
 from toolkit.nn import fresh_copy
 from toolkit.planning import MPPI, PlanningPolicy
+from toolkit.spectral.spectrum import RealPart
 from toolkit.training.learner import Metrics
 from toolkit.training.optimise import gradient_step, start, when
 from toolkit.types import Key, Scalar
@@ -55,13 +57,15 @@ class AbstractTDMPC(AbstractOnlineAgent):
     """
 
     latent: int = 50
-    """Coordinates of the latent state; complex ones for Koopman dynamics."""
+    """Coordinates of the latent state."""
     hidden: int = 512
     """Width of dynamics, reward, values and policy."""
     encoder_hidden: int = 256
     """Width of the encoder."""
     horizon: int = 5
-    """Steps that are unrolled in an update, and planned ahead at the end of the schedule."""
+    """Steps that are unrolled in an update."""
+    plan_horizon: int = 0
+    """Steps planned ahead at the end of the schedule; 0: as many as are unrolled."""
     decoded_steps: int = 0
     """Steps of an unrolled sequence whose losses are computed, evenly spaced from a random first
     one and weighed to stand for all; divides the horizon, 0: all. Ours."""
@@ -163,8 +167,8 @@ class AbstractTDMPC(AbstractOnlineAgent):
     def planner(self) -> MPPI:
         """The planner with this agent's settings."""
         return MPPI(
-            self.horizon, self.iterations, self.samples, self.proposals, self.elites,
-            self.temperature, self.momentum, self.max_std, self.min_std,
+            self.plan_horizon or self.horizon, self.iterations, self.samples, self.proposals,
+            self.elites, self.temperature, self.momentum, self.max_std, self.min_std,
         )  # fmt: skip
 
     def policy(self, state: TDMPCState, *, explore: bool) -> PlanningPolicy:
@@ -176,7 +180,7 @@ class AbstractTDMPC(AbstractOnlineAgent):
         """Steps planned ahead, and the floor of the spread, after so many updates."""
         steps = self.random_steps + update_count.astype(jnp.float32) / self.updates_per_step
         done = jnp.minimum(steps / self.schedule_steps, 1.0)
-        length = jnp.floor(1 + done * (self.horizon - 1)).astype(jnp.int32)
+        length = jnp.floor(1 + done * (self.planner().horizon - 1)).astype(jnp.int32)
         return length, self.first_min_std + done * (self.min_std - self.first_min_std)
 
     def sample(self, replay: SequenceReplay, *, key: Key) -> Sequences:
@@ -262,29 +266,36 @@ class TDMPC(AbstractTDMPC):
 class KoopmanTDMPC(AbstractTDMPC):
     """TD-MPC with a diagonal complex spectrum for dynamics, unrolled in one propagation.
 
-    A control moves the latent alike in every state (Eq. 2 is decoupled there): only the reward and
-    the values see state and action together.
+    The latent is lifted to modes and read back from them, as the paper does with the features of
+    pictures (App. C.2). With `modes` 0 the latent itself is made of modes, the literal reading of
+    §4.2.1: then no action can do in one state what it does not do in every other.
 
-    Source: arXiv:2306.11941 §4.2.1 and App. C.1. The width of the latent is not given there, nor
-    whether ρ stays 0.5, with which nothing beyond eight steps would count.
+    Source: arXiv:2306.11941 §4.2.1 and App. C.1. The width of the latent is not given there.
     """
 
     horizon: int = 20
-    """Steps that are unrolled in an update, and planned ahead at the end of the schedule."""
-    time_rate: float = 0.9
-    """ρ: the loss t steps ahead weighs ρᵗ."""
+    """Steps that are unrolled in an update."""
+    plan_horizon: int = 5
+    """Steps planned ahead at the end of the schedule; 0: as many as are unrolled. The paper does
+    not say it apart from the horizon."""
+    modes: int = 96
+    """Modes that the latent is lifted to; 0: it is made of modes itself, `latent` complex ones."""
+    lift_hidden: int = 128
+    """Width of the lift and of the decoder."""
     action_hidden: int = 64
     """Width of the action encoder."""
-    frequency_scale: float = 1.0
+    real_part: RealPart = "spread"
+    """Scheme of the real parts; the paper's are `constant`."""
+    frequency_scale: float = 0.1
     """The spectrum's first frequencies as shares of the paper's, whose fastest mode turns by half a
     turn in a step."""
-    action_spectrum: bool = False
-    """Let actions turn and damp the modes too, so that they do not do the same in every state;
-    not in the paper."""
 
     def dynamics(self, action_dim: int, *, key: Key) -> tuple[AbstractLatentDynamics, int]:
-        made = KoopmanLatentDynamics(
-            self.latent, action_dim, self.action_hidden,
-            frequency_scale=self.frequency_scale, action_spectrum=self.action_spectrum, key=key,
+        spectral_key, lift_key = jr.split(key)
+        modes = KoopmanLatentDynamics(
+            self.modes or self.latent, action_dim, self.action_hidden, real_part=self.real_part,
+            frequency_scale=self.frequency_scale, key=spectral_key,
         )  # fmt: skip
-        return made, 2 * self.latent
+        if not self.modes:
+            return modes, 2 * self.latent
+        return LiftedLatentDynamics(self.latent, modes, self.lift_hidden, key=lift_key), self.latent

@@ -1,4 +1,4 @@
-"""The networks of TD-MPC, and the two dynamics that its latent may follow."""
+"""The networks of TD-MPC, and the dynamics that its latent may follow."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 from jax import lax
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Float
 
 from toolkit.nn import MLP, Linear
 from toolkit.spectral.koopman import to_complex, to_real
-from toolkit.spectral.propagation import propagate, propagate_varying
-from toolkit.spectral.spectrum import Spectrum
+from toolkit.spectral.propagation import propagate
+from toolkit.spectral.spectrum import RealPart, Spectrum
 from toolkit.types import Action, Key, Obs, Scalar
 
 Net = TypeVar("Net", bound=eqx.Module)
@@ -61,20 +61,15 @@ class KoopmanLatentDynamics(AbstractLatentDynamics):
     """z' = λ̄·z + b·f_φ(a) over complex modes: known actions take one propagation, no loop.
 
     The gain b of zero-order hold is divided by its mean size, as in `KoopmanDynamics`; f_φ starts
-    small, so that sums of many controls do not drown the state.
-
-    In the paper an action does the same in every state. With an `action_spectrum` it also turns
-    and damps the modes, z' = λ̄(a)·z + b·f_φ(a), so that what it does depends on where the state
-    is; the dynamics stay diagonal, and known actions still take one propagation. A mode never
-    grows: log|λ̄(a)| is cut off at 0.
+    small, so that sums of many controls do not drown the state. An action does the same in every
+    state.
 
     Shapes: latent `(2·modes,)`, real parts first.
-    Source: arXiv:2306.11941 Eq. 2, 6 and §4.2.1; the action's spectrum is ours.
+    Source: arXiv:2306.11941 Eq. 2, 6 and §4.2.1.
     """
 
     spectrum: Spectrum
     action_encoder: MLP
-    action_spectrum: MLP | None
 
     def __init__(
         self,
@@ -82,29 +77,19 @@ class KoopmanLatentDynamics(AbstractLatentDynamics):
         action_dim: int,
         hidden: int,
         *,
+        real_part: RealPart = "constant",
         frequency_scale: float = 1.0,
-        action_spectrum: bool = False,
         key: Key,
     ):
         spectrum_key, encoder_key = jr.split(key)
-        self.spectrum = Spectrum(modes, frequency_scale=frequency_scale, key=spectrum_key)
+        self.spectrum = Spectrum(
+            modes, real_part=real_part, frequency_scale=frequency_scale, key=spectrum_key
+        )
         sizes = (action_dim, hidden, 2 * modes)
         self.action_encoder = small_output(elu_net(sizes, key=encoder_key))
-        self.action_spectrum = None
-        if action_spectrum:
-            self.action_spectrum = small_output(elu_net(sizes, key=jr.fold_in(key, 1)))
-
-    def multipliers(self, action: Action) -> Complex[Array, " modes"]:
-        """λ̄(a), the same for all actions without an `action_spectrum`."""
-        multipliers = self.spectrum.multipliers
-        if self.action_spectrum is None:
-            return multipliers
-        damping, turn = jnp.split(self.action_spectrum(action), 2)
-        decay = jnp.minimum(jnp.log(jnp.abs(multipliers)) + damping, 0.0)
-        return jnp.exp(lax.complex(decay, jnp.angle(multipliers) + turn))
 
     def step(self, latent: Latent, action: Action) -> Latent:
-        moved = self.multipliers(action) * to_complex(latent)
+        moved = self.spectrum.multipliers * to_complex(latent)
         return to_real(moved + self.spectrum.unit_gain * to_complex(self.action_encoder(action)))
 
     def rollout(
@@ -112,10 +97,41 @@ class KoopmanLatentDynamics(AbstractLatentDynamics):
     ) -> Float[Array, "time batch latent"]:
         controls = to_complex(jax.vmap(jax.vmap(self.action_encoder))(actions))
         controls = self.spectrum.unit_gain[None, None] * controls
-        if self.action_spectrum is not None:
-            multipliers = jax.vmap(jax.vmap(self.multipliers))(actions)
-            return to_real(propagate_varying(multipliers, to_complex(latent), controls))
         return to_real(propagate(self.spectrum.multipliers, to_complex(latent), controls))
+
+
+class LiftedLatentDynamics(AbstractLatentDynamics):
+    """z_k = z_0 + d(x_k) − d(x_0): a lift x_0 = p(z_0), Koopman modes x, and a decoder d.
+
+    The latent itself need not be linear. What an action does to it depends on the state through d,
+    although it adds to the modes alike everywhere, and known actions still take one propagation.
+    d starts small: at first nothing changes, which no step of a good simulator is far from.
+
+    Source: the structure of arXiv:2306.11941 App. C.2, which has it for features of pictures; that
+    d tells the change is ours.
+    """
+
+    lift: MLP
+    modes: KoopmanLatentDynamics
+    decoder: MLP
+
+    def __init__(self, latent: int, modes: KoopmanLatentDynamics, hidden: int, *, key: Key):
+        lift_key, decoder_key = jr.split(key)
+        size = 2 * modes.spectrum.modes
+        self.lift = elu_net((latent, hidden, size), key=lift_key)
+        self.modes = modes
+        self.decoder = small_output(elu_net((size, hidden, hidden, latent), key=decoder_key))
+
+    def step(self, latent: Latent, action: Action) -> Latent:
+        lifted = self.lift(latent)
+        return latent + self.decoder(self.modes.step(lifted, action)) - self.decoder(lifted)
+
+    def rollout(
+        self, latent: Float[Array, "batch latent"], actions: Float[Array, "time batch action"]
+    ) -> Float[Array, "time batch latent"]:
+        lifted = jax.vmap(self.lift)(latent)
+        read = jax.vmap(jax.vmap(self.decoder))(self.modes.rollout(lifted, actions))
+        return read + (latent - jax.vmap(self.decoder)(lifted))[None]
 
 
 class ValueHead(eqx.Module):

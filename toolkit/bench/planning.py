@@ -52,6 +52,7 @@ def measure(
         for name in NAMES:
             agent = MODELS[name].load()(
                 **{"horizon": horizon, "batch_size": batch, "replay_capacity": _ROWS} | OPTIONS,
+                plan_horizon=horizon,
                 decoded_steps=decoded_steps,
             )
             for work, (run, products) in _works(agent).items():

@@ -59,29 +59,6 @@ def choose_form(platform: str, horizon: int) -> Form:
     return "toeplitz" if horizon <= 8 else "associative"
 
 
-def propagate_varying(
-    multipliers: Complex[Array, "time *batch modes"],
-    start: Complex[Array, "*batch modes"],
-    inputs: Complex[Array, "time *batch modes"],
-) -> Complex[Array, "time *batch modes"]:
-    """States z₁ … z_T of z_{k+1} = λ̄_k·z_k + c_k: `propagate` with other multipliers every step.
-
-    On a CPU one scan at memory speed, elsewhere a parallel prefix over pairs (λ̄_k, c_k). Nothing
-    in it waits for a state, as the multipliers do not depend on any.
-
-    Shapes: time leads; any batch axes between time and modes.
-    """
-    if len(inputs) == 0:
-        return inputs
-    if jax.default_backend() == "cpu":
-        step = lambda z, at: 2 * (at[0] * z + at[1],)
-        return lax.scan(step, start, (multipliers, inputs))[1]
-    first = (multipliers[0] * start + inputs[0])[None]
-    pairs = multipliers, jnp.concatenate([first, inputs[1:]])
-    join = lambda one, two: (one[0] * two[0], two[0] * one[1] + two[1])
-    return lax.associative_scan(join, pairs)[1]
-
-
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _propagate(form: Form, multipliers: Array, start: Array, inputs: Array) -> Array:
     return _run(form, multipliers, start, inputs)

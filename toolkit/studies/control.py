@@ -11,16 +11,30 @@ from toolkit.studies.comparison import Candidate
 from toolkit.studies.control_table import about, summary, told
 from toolkit.studies.table import Row, Table
 
-#: Agents by the names of their rows; those of arXiv:2306.11941 Figs. 5 and 6, and two of our own.
+#: Agents by the names of their rows; those of arXiv:2306.11941 Figs. 5 and 6, and some of our own.
 CANDIDATES = {
     c.name: c
     for c in (
         Candidate("tdmpc", "tdmpc"),
         Candidate("tdmpc, horizon 20", "tdmpc", {"horizon": 20}),
+        Candidate("tdmpc, horizon 20, losses of 5", "tdmpc", {"horizon": 20, "decoded_steps": 5}),
         Candidate("koopman-tdmpc", "koopman-tdmpc"),
         Candidate("koopman-tdmpc, losses of 5", "koopman-tdmpc", {"decoded_steps": 5}),
         Candidate("koopman-tdmpc, horizon 5", "koopman-tdmpc", {"horizon": 5}),
-        Candidate("koopman-tdmpc, action spectrum", "koopman-tdmpc", {"action_spectrum": True}),
+        Candidate(
+            "koopman-tdmpc, modes for latent",
+            "koopman-tdmpc",
+            {
+                "modes": 0,
+                "real_part": "constant",
+                "frequency_scale": 1.0,
+                "plan_horizon": 20,
+                "decoded_steps": 5,
+            },
+        ),
+        Candidate(
+            "koopman-tdmpc, plans of 20", "koopman-tdmpc", {"plan_horizon": 20, "decoded_steps": 5}
+        ),
         Candidate("sac", "sac"),
         Candidate("sac-pixels", "sac-pixels"),
         Candidate("spr", "spr"),
@@ -53,7 +67,7 @@ _FAST_PIXELS = {
 }  # fmt: skip
 FAST_OPTIONS: dict[str, dict[str, Any]] = {
     "tdmpc": _FAST_PLANNING,
-    "koopman-tdmpc": _FAST_PLANNING,
+    "koopman-tdmpc": _FAST_PLANNING | {"modes": 4, "lift_hidden": 8, "action_hidden": 4},
     "sac": {"hidden": 8, "batch_size": 8, "random_steps": 8, "replay_capacity": 256},
     "sac-pixels": _FAST_PIXELS,
     "spr": _FAST_PIXELS,
