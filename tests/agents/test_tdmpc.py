@@ -76,7 +76,7 @@ def test_the_target_follows_every_second_update(agent):
 
 
 def test_chosen_steps_are_met_equally_often_and_spare_the_others():
-    agent = KoopmanTDMPC(**SMALL | {"horizon": 6}, decoded_steps=2, modes=0, action_hidden=8)
+    agent = KoopmanTDMPC(**SMALL | {"horizon": 6}, decoded_steps=2, modes=4, lifted=False)
     found = np.stack([agent.choose_steps(jr.key(k)) for k in range(300)])
     assert {tuple(steps.tolist()) for steps in found} == {(0, 3), (1, 4), (2, 5)}
     assert np.all(np.bincount(found.ravel()) > 70)

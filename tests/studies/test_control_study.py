@@ -12,6 +12,7 @@ from toolkit.studies import control
 from toolkit.studies.control import CANDIDATES, FAST_OPTIONS, REDUCED, Control
 from toolkit.studies.control_table import curves_of, summary
 from toolkit.studies.table import Table
+from toolkit.training.config import check_numbers
 
 TASK = "dmc/cartpole-swingup@100"  # ten decisions an episode
 
@@ -130,6 +131,7 @@ def test_every_candidate_can_be_made_in_every_size():
         for sizes in (REDUCED, FAST_OPTIONS, {candidate.model: {}}):
             options = sizes[candidate.model] | candidate.options
             agent = find_model(candidate.model).load()(**options)
+            check_numbers(agent)
             assert agent.num_env_steps == 125_000 or candidate.model == "sac"
 
 

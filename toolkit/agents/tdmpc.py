@@ -267,8 +267,8 @@ class KoopmanTDMPC(AbstractTDMPC):
     """TD-MPC with a diagonal complex spectrum for dynamics, unrolled in one propagation.
 
     The latent is lifted to modes and read back from them, as the paper does with the features of
-    pictures (App. C.2). With `modes` 0 the latent itself is made of modes, the literal reading of
-    §4.2.1: then no action can do in one state what it does not do in every other.
+    pictures (App. C.2). Without `lifted` the latent itself is made of modes, the literal reading
+    of §4.2.1: then no action can do in one state what it does not do in every other.
 
     Source: arXiv:2306.11941 §4.2.1 and App. C.1. The width of the latent is not given there.
     """
@@ -276,10 +276,11 @@ class KoopmanTDMPC(AbstractTDMPC):
     horizon: int = 20
     """Steps that are unrolled in an update."""
     plan_horizon: int = 5
-    """Steps planned ahead at the end of the schedule; 0: as many as are unrolled. The paper does
-    not say it apart from the horizon."""
+    """Steps planned ahead at the end of the schedule. The paper names one horizon, 20."""
     modes: int = 96
-    """Modes that the latent is lifted to; 0: it is made of modes itself, `latent` complex ones."""
+    """Complex modes."""
+    lifted: bool = True
+    """Lift a latent of `latent` coordinates to the modes; else the encoder makes the modes."""
     lift_hidden: int = 128
     """Width of the lift and of the decoder."""
     action_hidden: int = 64
@@ -293,9 +294,9 @@ class KoopmanTDMPC(AbstractTDMPC):
     def dynamics(self, action_dim: int, *, key: Key) -> tuple[AbstractLatentDynamics, int]:
         spectral_key, lift_key = jr.split(key)
         modes = KoopmanLatentDynamics(
-            self.modes or self.latent, action_dim, self.action_hidden, real_part=self.real_part,
+            self.modes, action_dim, self.action_hidden, real_part=self.real_part,
             frequency_scale=self.frequency_scale, key=spectral_key,
         )  # fmt: skip
-        if not self.modes:
-            return modes, 2 * self.latent
+        if not self.lifted:
+            return modes, 2 * self.modes
         return LiftedLatentDynamics(self.latent, modes, self.lift_hidden, key=lift_key), self.latent
