@@ -23,6 +23,7 @@ def test_each_agent_has_its_mean_its_seeds_and_one_entry_in_the_legend():
     assert len(figure.data) == 3 + 2 + 2  # seeds of x twice; a single one is its own mean
     assert means[0].line.color == means[2].line.color != means[1].line.color
     assert {annotation.text for annotation in figure.layout.annotations} >= {"a", "b"}
+    assert figure.layout.yaxis.rangemode == figure.layout.yaxis2.rangemode == "tozero"
 
 
 @pytest.mark.parametrize(

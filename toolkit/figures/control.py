@@ -61,7 +61,8 @@ def learning_curves_figure(
             )  # fmt: skip
             shown.add(agent)
     fig.update_xaxes(title_text="control steps", rangemode="tozero", row=rows)
-    fig.update_yaxes(title_text=quantity, rangemode="tozero", col=1)
+    fig.update_yaxes(rangemode="tozero")
+    fig.update_yaxes(title_text=quantity, col=1)
     return themed(
         fig, "While learning: every seed, and their mean", height=120 + 300 * rows, margin_t=84,
         legend=LEGEND_BELOW,
