@@ -52,7 +52,7 @@ METHODS: dict[str, tuple[str, str]] = {
     "tdmpc": (PALETTE[1], "dash"),
     "tdmpc, horizon 20": (PALETTE[4], "longdash"),
     "koopman-tdmpc, modes for latent": (PALETTE[5], "dashdot"),
-    "koopman-tdmpc, plans of 20": (PALETTE[6], "dot"),
+    "koopman-tdmpc, plans of 20": ("#332288", "dot"),
     "tdmpc, horizon 20, losses of 5": (PALETTE[2], "dashdot"),
     "koopman-tdmpc, horizon 5": (PALETTE[7], "dot"),
     "koopman-tdmpc, losses of 5": (PALETTE[3], "longdashdot"),
