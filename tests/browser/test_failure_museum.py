@@ -37,7 +37,7 @@ def test_the_failure_museum(patient: Any, lab: SimpleNamespace, tmp_path: Path):
     settle(page)
     room.get_by_role("slider").press("End")  # the last exhibit
     settle(page)
-    assert not room.get_by_role("status").count()
+    room.get_by_role("status").wait_for(state="detached")  # what was said of the last one
     for name, source in (("museum", MUSEUM), ("doses", DOSES), ("report", REPORT)):
         cell = explorer(page, source)
         assert not cell.locator("[data-mime-type='application/vnd.jupyter.stderr']").count()
