@@ -105,7 +105,7 @@ class LiftedLatentDynamics(AbstractLatentDynamics):
 
     The latent itself need not be linear. What an action does to it depends on the state through d,
     although it adds to the modes alike everywhere, and known actions still take one propagation.
-    d starts small: at first nothing changes, which no step of a good simulator is far from.
+    d starts small, so that at first nothing changes.
 
     Source: the structure of arXiv:2306.11941 App. C.2, which has it for features of pictures; that
     d tells the change is ours.

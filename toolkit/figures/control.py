@@ -60,8 +60,8 @@ def learning_curves_figure(
                 "<extra></extra>", **at,
             )  # fmt: skip
             shown.add(agent)
-    fig.update_xaxes(title_text="control steps", rangemode="tozero", row=rows)
-    fig.update_yaxes(rangemode="tozero")
+    fig.update_xaxes(rangemode="tozero").update_yaxes(rangemode="tozero")
+    fig.update_xaxes(title_text="control steps", row=rows)
     fig.update_yaxes(title_text=quantity, col=1)
     return themed(
         fig, "While learning: every seed, and their mean", height=120 + 300 * rows, margin_t=84,
