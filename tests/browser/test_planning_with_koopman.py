@@ -1,4 +1,4 @@
-"""The notebook on planning in a real JupyterLab: the planner's X-ray, the dial, pictures."""
+"""The notebook on planning in a real JupyterLab: the X-ray, the dial, the race, pictures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from tests.browser.driving import (
 SPRING, XRAY = "explore(\n    spring_view", "explore_plan(pendulum"
 #: Cells whose screenshots are kept, by words of theirs that no other cell has.
 LOOKS = {"spring": SPRING, "swing": "steps ahead: upright after", "xray": XRAY,
-         "dial": "Which horizon swings the pendulum"}  # fmt: skip
+         "dial": "Which horizon swings the pendulum",
+         "race": "Which of the two learns to swing up"}  # fmt: skip
 
 
 def test_planning_with_koopman(patient: Any, lab: SimpleNamespace, tmp_path: Path):
@@ -44,6 +45,9 @@ def test_planning_with_koopman(patient: Any, lab: SimpleNamespace, tmp_path: Pat
     assert wait_for_new_data(page, cell, before, 2)[0] == 0.0  # hanging
     settle(page)
     guess_and_reveal(page, explorer(page, LOOKS["dial"]), "6")
+    race = explorer(page, LOOKS["race"])
+    guess_and_reveal(page, race, "with lifted modes")
+    assert len(figure_data(race, 0)) == 5  # scores along a run
     for name, source in LOOKS.items():
         cell = explorer(page, source)
         assert not cell.locator("[data-mime-type='application/vnd.jupyter.stderr']").count()
