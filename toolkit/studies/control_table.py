@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
+from toolkit.studies import layout
+from toolkit.studies.layout import Grid, line, mean_and_spread, with_interval
 from toolkit.studies.table import Row
 
 #: The largest return of an episode in DeepMind Control.
@@ -15,12 +16,7 @@ FULL_RETURN = 1000.0
 
 def longest(rows: Sequence[Row]) -> list[Row]:
     """Of rows about the same task, agent and seed, the longest run."""
-    best: dict[Any, Row] = {}
-    for row in rows:
-        kept = best.get(about(row))
-        if kept is None or row["num_env_steps"] >= kept["num_env_steps"]:
-            best[about(row)] = row
-    return list(best.values())
+    return layout.longest(rows, about, "num_env_steps")
 
 
 def curves_of(rows: Sequence[Row]) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
@@ -50,31 +46,20 @@ def summary(rows: Sequence[Row]) -> list[str]:
     """
     from toolkit.evaluation.intervals import interquartile_mean, optimality_gap
 
-    rows = longest(rows)
-    tasks = list(dict.fromkeys(row["env"]["id"] for row in rows))
-    agents = list(dict.fromkeys(row["candidate"] for row in rows))
-    cells = {
-        (t, a): [r for r in rows if (r["env"]["id"], r["candidate"]) == (t, a)]
-        for t in tasks for a in agents
-    }  # fmt: skip
-    width = 2 + max(22, *map(len, agents))
-
-    def line(title: str, texts: Sequence[str]) -> str:
-        return f"{title:36s}" + "".join(f"{text:>{width}s}" for text in texts)
-
-    lines = ["", line("return of the last policy", agents)]
-    for task in tasks:
-        lines.append(line(task, [_score(cells[task, a]) for a in agents]))
-        lines.append(line("  seeds × control steps", [_budget(cells[task, a]) for a in agents]))
-    shared = [t for t in tasks if all(cells[t, a] for a in agents)]
+    grid = Grid(longest(rows), lambda row: row["env"]["id"])
+    width = 2 + max(22, *map(len, grid.candidates))
+    lines = ["", line("return of the last policy", grid.candidates, width)]
+    for task in grid.places:
+        lines.append(line(task, [_score(cell) for cell in grid.at(task)], width))
+        budgets = [_budget(cell) for cell in grid.at(task)]
+        lines.append(line("  seeds × control steps", budgets, width))
+    shared = [task for task in grid.places if all(grid.at(task))]
     if not shared:
         return lines
-    runs = min(len(cells[t, a]) for t in shared for a in agents)
+    runs = min(len(cell) for task in shared for cell in grid.at(task))
     blocks = [
-        np.array(
-            [[r["episode_return"] / FULL_RETURN for r in cells[t, a][:runs]] for t in shared]
-        ).T
-        for a in agents
+        np.array([[r["episode_return"] / FULL_RETURN for r in grid[t, a][:runs]] for t in shared]).T
+        for a in grid.candidates
     ]
     lines.append(f"over {len(shared)} task(s) and {runs} seed(s), returns over 1000:")
     aggregates: dict[str, Callable[[np.ndarray], float]] = {
@@ -82,26 +67,13 @@ def summary(rows: Sequence[Row]) -> list[str]:
         "optimality gap": optimality_gap,
     }  # fmt: skip
     for name, aggregate in aggregates.items():
-        lines.append(line(f"  {name}", [_with_interval(block, aggregate) for block in blocks]))
+        texts = [with_interval(block, aggregate, 3) for block in blocks]
+        lines.append(line(f"  {name}", texts, width))
     return lines
 
 
-def _with_interval(scores: np.ndarray, aggregate: Callable[[np.ndarray], float]) -> str:
-    from toolkit.evaluation.intervals import bootstrap_interval
-
-    text = f"{aggregate(scores):.3f}"
-    if len(scores) < 2:
-        return text
-    low, high = bootstrap_interval(scores, aggregate)
-    return f"{text} [{low:.3f}, {high:.3f}]"
-
-
 def _score(rows: Sequence[Row]) -> str:
-    if not rows:
-        return "-"
-    returns = [row["episode_return"] for row in rows]
-    spread = f" ± {np.std(returns, ddof=1):.0f}" if len(returns) > 1 else ""
-    return f"{np.mean(returns):.0f}{spread}"
+    return mean_and_spread([row["episode_return"] for row in rows], 0)
 
 
 def _budget(rows: Sequence[Row]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import UserError
+from toolkit.studies.layout import Grid, line
 from toolkit.studies.score_table import budget_cell, longest, score_cell
 from toolkit.studies.small_data import AgentStudy
 from toolkit.studies.table import Row, Table
@@ -92,15 +93,12 @@ def check_sizes(sizes: Sequence[int], available: int) -> None:
 
 def summary(rows: Sequence[Row]) -> list[str]:
     """Scores, sizes as columns, mean ± deviation over seeds and the updates behind them."""
-    rows = longest(rows)
-    sizes = sorted({row["size"] for row in rows})
-    lines = ["", f"{'transitions':28s}" + "".join(f"{size:>20,d}" for size in sizes)]
-    for agent in dict.fromkeys(row["candidate"] for row in rows):
-        cells = [
-            [row for row in rows if (row["candidate"], row["size"]) == (agent, size)]
-            for size in sizes
-        ]
-        lines.append(f"{agent:28s}" + "".join(f"{score_cell(found):>20s}" for found in cells))
-        texts = "".join(f"{budget_cell(found):>20s}" for found in cells)
-        lines.append(f"{'  seeds × updates':28s}{texts}")
+    grid = Grid(longest(rows), lambda row: row["size"])
+    sizes = sorted(grid.places)
+    lines = ["", line("transitions", [f"{size:,d}" for size in sizes], 20, 28)]
+    for agent in grid.candidates:
+        cells = [grid[size, agent] for size in sizes]
+        lines.append(line(agent, [score_cell(cell) for cell in cells], 20, 28))
+        budgets = [budget_cell(cell) for cell in cells]
+        lines.append(line("  seeds × updates", budgets, 20, 28))
     return lines

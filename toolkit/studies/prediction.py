@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from toolkit.studies.comparison import WHOLE_WINDOWS, Candidate, Comparison, cell
+from toolkit.studies.layout import line
 from toolkit.studies.table import Row
 
 MODELS = ("koopman", "gru", "mlp", "transformer", "state-space")
@@ -72,20 +73,17 @@ def summary(rows: list[Row]) -> list[str]:
     texts = [cell(rows, at, m, number) for number in COMPARED for at in labels for m in models]
     width = max(16, *(len(text) + 2 for text in texts))
 
-    def line(title: str, cells: list[str]) -> str:
-        return f"{title:34s}" + "".join(f"{text:>{width}s}" for text in cells)
-
     lines = []
     for number, name in COMPARED.items():
-        lines += ["", line(f"{name}, 100 steps", models)]
+        lines += ["", line(f"{name}, 100 steps", models, width)]
         for label in labels:
-            lines.append(line(label, [cell(rows, label, m, number) for m in models]))
+            lines.append(line(label, [cell(rows, label, m, number) for m in models], width))
             known = PAPER[number].get(paper_task(label) or "")
             if known:
                 cells = [f"{known[m]:.3f}" if m in known else "-" for m in models]
-                lines.append(line("  paper (D4RL v2, its budget)", cells))
+                lines.append(line("  paper (D4RL v2, its budget)", cells, width))
     sizes = {row["candidate"]: row["parameters"] for row in rows}
-    lines.append(line("parameters", [f"{sizes[m]:,}" for m in models]))
+    lines.append(line("parameters", [f"{sizes[m]:,}" for m in models], width))
     return lines
 
 

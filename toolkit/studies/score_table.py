@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from toolkit.studies.table import Row
+from toolkit.studies import layout
+from toolkit.studies.layout import Grid, line, mean_and_spread, with_interval
+from toolkit.studies.table import Row, identity
 
 #: Mean normalised scores of arXiv:2306.04220 Table 1, on its own samples of about 10k rows.
 _PAPER_AGENTS = ("bc", "td3-bc", "mopo", "cql", "iql", "tsrl")
@@ -39,12 +40,7 @@ def paper_block(
 
 def longest(rows: Sequence[Row]) -> list[Row]:
     """Of rows about the same agent, dataset and seed, the one that was trained longest."""
-    best: dict[Any, Row] = {}
-    for row in rows:
-        about = row["dataset"]["label"], row["candidate"], row["seed"]
-        if about not in best or row["num_updates"] >= best[about]["num_updates"]:
-            best[about] = row
-    return list(best.values())
+    return layout.longest(rows, identity, "num_updates")
 
 
 def summary(rows: Sequence[Row]) -> list[str]:
@@ -53,65 +49,45 @@ def summary(rows: Sequence[Row]) -> list[str]:
     Below each set stand the paper's own figures; below all of them, for agents that have every
     set, the mean over the sets, and the IQM of the entries with its 95 % interval.
     """
-    rows = longest(rows)
-    labels = list(dict.fromkeys(row["dataset"]["label"] for row in rows))
-    agents = list(dict.fromkeys(row["candidate"] for row in rows))
-    cells = {(s, a): [r for r in rows if (r["dataset"]["label"], r["candidate"]) == (s, a)]
-             for s in labels for a in agents}  # fmt: skip
+    grid = Grid(longest(rows), lambda row: row["dataset"]["label"])
+    labels, agents = grid.places, grid.candidates
     width = 2 + max(20, *map(len, agents))
-
-    def line(title: str, texts: Sequence[str]) -> str:
-        return f"{title:36s}" + "".join(f"{text:>{width}s}" for text in texts)
-
-    lines = ["", line("normalised score", agents)]
+    lines = ["", line("normalised score", agents, width)]
     for label in labels:
-        lines.append(line(label, [score_cell(cells[label, a]) for a in agents]))
-        lines.append(line("  seeds × updates", [budget_cell(cells[label, a]) for a in agents]))
+        lines.append(line(label, [score_cell(cell) for cell in grid.at(label)], width))
+        budgets = [budget_cell(cell) for cell in grid.at(label)]
+        lines.append(line("  seeds × updates", budgets, width))
         paper = PAPER.get(_task(label))
         if paper:
             texts = [f"{paper[a]:.1f}" if a in paper else "-" for a in agents]
-            lines.append(line("  paper (its own 10k rows)", texts))
-    means, intervals = [], []
-    for agent in agents:
-        every = [cells[label, agent] for label in labels]
-        if not all(every):
-            means.append("-")
-            intervals.append("-")
-            continue
-        means.append(f"{np.mean([_mean(found) for found in every]):.1f}")
-        intervals.append(iqm_cell(every))
-    lines.append(line(f"mean of {len(labels)} sets", means))
+            lines.append(line("  paper (its own 10k rows)", texts, width))
+    every = [grid.of(agent) if all(grid.of(agent)) else [] for agent in agents]
+    means = [f"{np.mean([_mean(cell) for cell in cells]):.1f}" if cells else "-" for cells in every]
+    lines.append(line(f"mean of {len(labels)} sets", means, width))
     if all(_task(label) in PAPER for label in labels):
         paper_means = [
             f"{np.mean([PAPER[_task(s)][a] for s in labels]):.1f}"
             if a in PAPER[_task(labels[0])] else "-"
             for a in agents
         ]  # fmt: skip
-        lines.append(line("  paper (its own 10k rows)", paper_means))
-    lines.append(line("IQM [95 % interval]", intervals))
+        lines.append(line("  paper (its own 10k rows)", paper_means, width))
+    intervals = [iqm_cell(cells) if cells else "-" for cells in every]
+    lines.append(line("IQM [95 % interval]", intervals, width))
     return lines
 
 
 def iqm_cell(every: Sequence[Sequence[Row]]) -> str:
     """The interquartile mean over sets and seeds; the interval needs several seeds everywhere."""
-    from toolkit.evaluation.intervals import bootstrap_interval, interquartile_mean
+    from toolkit.evaluation.intervals import interquartile_mean
 
     count = min(len(found) for found in every)
     scores = np.array([[row["normalized_score"] for row in found[:count]] for found in every]).T
-    text = f"{interquartile_mean(scores):.1f}"
-    if count < 2:
-        return text
-    low, high = bootstrap_interval(scores)
-    return f"{text} [{low:.1f}, {high:.1f}]"
+    return with_interval(scores, interquartile_mean, 1)
 
 
 def score_cell(rows: Sequence[Row]) -> str:
     """Mean over seeds, with the standard deviation where there are several."""
-    if not rows:
-        return "-"
-    scores = [row["normalized_score"] for row in rows]
-    spread = f" ± {np.std(scores, ddof=1):.1f}" if len(scores) > 1 else ""
-    return f"{np.mean(scores):.1f}{spread}"
+    return mean_and_spread([row["normalized_score"] for row in rows], 1)
 
 
 def budget_cell(rows: Sequence[Row]) -> str:
