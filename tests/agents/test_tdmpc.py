@@ -75,11 +75,10 @@ def test_the_target_follows_every_second_update(agent):
     np.testing.assert_array_equal(third, second)
 
 
-def test_chosen_steps_are_met_equally_often_and_spare_the_others():
+def test_chosen_steps_spare_the_others():
     agent = KoopmanTDMPC(**SMALL | {"horizon": 6}, decoded_steps=2, modes=4, lifted=False)
-    found = np.stack([agent.choose_steps(jr.key(k)) for k in range(300)])
-    assert {tuple(steps.tolist()) for steps in found} == {(0, 3), (1, 4), (2, 5)}
-    assert np.all(np.bincount(found.ravel()) > 70)
+    steps = agent.choose_steps(jr.key(0))
+    assert steps is not None and steps.at.shape == (2,)
     everything = dataclasses.replace(agent, decoded_steps=0)
     assert everything.choose_steps(jr.key(0)) is None
 
@@ -189,8 +188,8 @@ def test_a_point_learns_to_go_to_its_goal(kind):
     [
         ({"horizon": 101}, "`horizon` must not exceed the 100 steps of an episode of Some-v0, got"),
         (
-            {"decoded_steps": 2},
-            "`decoded_steps` must divide `horizon` 3, or be 0 for all of its st",
+            {"decoded_steps": 4},
+            "`decoded_steps` must lie in 0..3, the steps of `horizon`, got 4",
         ),
         ({"elites": 17}, "`elites` must be at most `samples` 16, got 17"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -89,28 +90,63 @@ def test_the_three_losses_and_the_priorities(model, batch):
         np.testing.assert_allclose(getattr(terms, name), value, rtol=1e-3, err_msg=name)
 
 
+@pytest.mark.parametrize(
+    ("rate", "count", "expected"),
+    [
+        (1.0, 2, [1 / 2, 1 / 2, 1 / 2, 1 / 2]),
+        (0.5, 1, [8 / 15, 4 / 15, 2 / 15, 1 / 15]),
+        (0.5, 2, [1, 4 / 7, 2 / 7, 1 / 7]),  # twice 8/15 would be more than always
+        (0.5, 3, [1, 1, 2 / 3, 1 / 3]),
+        (0.0, 2, [1, 1 / 3, 1 / 3, 1 / 3]),
+        (0.5, 4, [1, 1, 1, 1]),
+    ],
+)
+def test_steps_are_drawn_by_their_weights(rate, count, expected):
+    found = losses.inclusion(rate, TIME, count)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    draw = lambda key: losses.Chosen.draw(rate, TIME, count, key=key)
+    drawn = jax.jit(jax.vmap(draw))(jr.split(jr.key(0), 4000))
+    assert drawn.at.shape == (4000, count) and np.all(np.diff(drawn.at, axis=1) > 0)
+    shares = np.bincount(np.asarray(drawn.at).ravel(), minlength=TIME) / 4000
+    np.testing.assert_allclose(shares, expected, atol=0.03)
+    np.testing.assert_allclose(drawn.factor, 1 / found[drawn.at], rtol=1e-5)
+
+
+def test_with_equal_weights_the_steps_are_evenly_spaced():
+    draw = lambda key: losses.Chosen.draw(1.0, 6, 2, key=key)
+    drawn = jax.vmap(draw)(jr.split(jr.key(0), 300)).at
+    assert set(map(tuple, np.asarray(drawn).tolist())) == {(0, 3), (1, 4), (2, 5)}
+
+
 def test_chosen_steps_stand_for_all(model, policy, batch):
-    """Every way to choose two of four steps, evenly spaced: the mean is the sum over all."""
+    """Every draw of two of four steps, as often as it comes: the mean is the sum over all."""
     keys = jr.split(jr.key(5), 3)
     next_latents, y = jr.normal(keys[0], (TIME, BATCH, LATENT)), jr.normal(keys[1], (TIME, BATCH))
     whole = losses.terms_of(model, batch, next_latents, y, RATE)
-    choices = [jnp.array([0, 2]), jnp.array([1, 3])]
+    choices = [
+        losses.Chosen(jnp.array([0, at]), jnp.array([1, 1 / often]))
+        for at, often in ((1, 4 / 7), (2, 2 / 7), (3, 1 / 7))
+    ]
+    often = [1 / float(steps.factor[1]) for steps in choices]
     parts = [
-        losses.terms_of(model, batch, next_latents[steps], y[steps], RATE, steps)
+        losses.terms_of(model, batch, next_latents[steps.at], y[steps.at], RATE, steps)
         for steps in choices
     ]
     for name in ("consistency", "reward", "value", "error"):
-        mean = sum(getattr(part, name) for part in parts) / 2
+        mean = sum(p * getattr(part, name) for p, part in zip(often, parts, strict=True))
         np.testing.assert_allclose(mean, getattr(whole, name), rtol=1e-4, err_msg=name)
     for part, steps in zip(parts, choices, strict=True):
         assert float(jnp.abs(part.value - whole.value).max()) > 1e-3
-        np.testing.assert_array_equal(part.latents, whole.latents[jnp.append(steps, TIME)])
+        np.testing.assert_array_equal(part.latents, whole.latents[jnp.append(steps.at, TIME)])
 
     def of_policy(latents, steps):
         weight = losses.state_weights(batch, RATE, steps)
         return losses.policy_loss(policy, model.values, latents, weight, 0.0, key=keys[2])
 
-    mean = sum(of_policy(p.latents, s) for p, s in zip(parts, choices, strict=True)) / 2
+    mean = sum(
+        p * of_policy(part.latents, steps)
+        for p, part, steps in zip(often, parts, choices, strict=True)
+    )
     np.testing.assert_allclose(mean, of_policy(whole.latents, None), rtol=1e-4, atol=1e-6)
 
 

@@ -72,7 +72,7 @@ def test_the_command_writes_every_case(tmp_path, monkeypatch, capsys):
     ("words", "sentence"),
     [
         (["--horizons", "0"], "`horizons` must be numbers from 1 on"),
-        (["--decoded-steps", "3"], "`decoded_steps` must divide `horizon` 5"),
+        (["--decoded-steps", "6"], "`decoded_steps` must lie in 0..5, the steps of `horizon`"),
         (["--batch", "0"], "`batch` must be at least 1, got 0"),
         (["--json", "/nowhere/at/all.json"], "`json` must lie in an existing folder"),
     ],

@@ -32,10 +32,8 @@ class Sequences(eqx.Module):
     weight: Float[Array, " batch"]
     index: Int[Array, " batch"]
 
-    def at(self, steps: Int[Array, " chosen"] | None) -> Sequences:
-        """The chosen steps of every sequence, counted from 0, and the same starts; None: all."""
-        if steps is None:
-            return self
+    def at(self, steps: Int[Array, " chosen"]) -> Sequences:
+        """The chosen steps of every sequence, counted from 0, and the same starts."""
         timed = lambda s: (s.action, s.reward, s.next_obs, s.terminal, s.valid)
         return eqx.tree_at(timed, self, replace_fn=lambda x: x[steps])
 

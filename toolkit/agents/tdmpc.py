@@ -16,7 +16,14 @@ from toolkit.agents.interface import AbstractOnlineAgent
 from toolkit.agents.latent_problem import LatentProblem
 from toolkit.agents.networks import polyak
 from toolkit.agents.sequence_replay import SequenceReplay, Sequences
-from toolkit.agents.tdmpc_losses import Target, policy_loss, state_weights, td_target, terms_of
+from toolkit.agents.tdmpc_losses import (
+    Chosen,
+    Target,
+    policy_loss,
+    state_weights,
+    td_target,
+    terms_of,
+)
 from toolkit.agents.world_model import (
     AbstractLatentDynamics,
     KoopmanLatentDynamics,
@@ -25,7 +32,6 @@ from toolkit.agents.world_model import (
     TOLDDynamics,
     WorldModel,
 )
-from toolkit.dynamics.steps import Steps
 from toolkit.envs.interface import EnvSpec
 from toolkit.errors import UserError
 from toolkit.nn import fresh_copy
@@ -67,8 +73,8 @@ class AbstractTDMPC(AbstractOnlineAgent):
     plan_horizon: int = 0
     """Steps planned ahead at the end of the schedule; 0: as many as are unrolled."""
     decoded_steps: int = 0
-    """Steps of an unrolled sequence whose losses are computed, evenly spaced from a random first
-    one and weighed to stand for all; divides the horizon, 0: all. Ours."""
+    """Steps of an unrolled sequence whose losses are computed, drawn in proportion to their weights
+    ρᵗ to stand for all of them; 0: all. Ours."""
     batch_size: int = 512
     """Sequences per update."""
     learning_rate: float = 1e-3
@@ -136,10 +142,10 @@ class AbstractTDMPC(AbstractOnlineAgent):
                 f"`horizon` must not exceed the {spec.max_episode_steps} steps of an episode of "
                 f"{spec.env_id}, got {self.horizon}."
             )
-        if self.decoded_steps < 0 or (self.decoded_steps and self.horizon % self.decoded_steps):
+        if not 0 <= self.decoded_steps <= self.horizon:
             raise UserError(
-                f"`decoded_steps` must divide `horizon` {self.horizon}, or be 0 for all of its "
-                f"steps, got {self.decoded_steps}."
+                f"`decoded_steps` must lie in 0..{self.horizon}, the steps of `horizon`, got "
+                f"{self.decoded_steps}."
             )
         self.planner().check()
         dynamics_key, model_key, policy_key = jr.split(key, 3)
@@ -196,11 +202,11 @@ class AbstractTDMPC(AbstractOnlineAgent):
     ) -> Float[Array, " capacity"]:
         return replay.reprioritised(batch.index, state.errors, self.priority_exponent)
 
-    def choose_steps(self, key: Key) -> Int[Array, " chosen"] | None:
-        """The steps whose losses are computed: each equally often, or None for all."""
+    def choose_steps(self, key: Key) -> Chosen | None:
+        """The steps whose losses are computed, or None for all."""
         if self.decoded_steps in (0, self.horizon):
             return None
-        return Steps.spread(self.horizon, self.decoded_steps, key=key).at - 1
+        return Chosen.draw(self.time_rate, self.horizon, self.decoded_steps, key=key)
 
     def optimiser(self) -> optax.GradientTransformation:
         """Adam behind a bound on the gradient's norm."""
@@ -214,7 +220,7 @@ class AbstractTDMPC(AbstractOnlineAgent):
         target_key, policy_key = jr.split(key)
         opt_model, opt_policy = state.opt_states
         steps = self.choose_steps(jr.fold_in(key, 1))
-        seen = batch.at(steps)
+        seen = batch if steps is None else batch.at(steps.at)
         y = td_target(
             state.model, state.target, state.policy, seen, self.discount, self.policy_noise,
             key=target_key,

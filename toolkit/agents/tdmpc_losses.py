@@ -5,6 +5,8 @@ from __future__ import annotations
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from toolkit.agents.sequence_replay import Sequences
@@ -16,7 +18,42 @@ _MOST = 1e4  # no sum over a sequence counts for more
 
 Latents = Float[Array, "time batch latent"]
 Sum = Float[Array, " batch"]
-Chosen = Int[Array, " chosen"] | None  # steps of a sequence, counted from 0; None: all of them
+
+
+class Chosen(eqx.Module):
+    """Steps of a sequence that stand for all: ascending, counted from 0, each with a factor."""
+
+    at: Int[Array, " chosen"]
+    factor: Float[Array, " chosen"]
+
+    @classmethod
+    def draw(cls, rate: float, length: int, count: int, *, key: Key) -> Chosen:
+        """`count` of `length` steps, one draw for all of them.
+
+        Each step is drawn as often as `inclusion` says and counts for the inverse of that, so that
+        the mean over draws is the sum over all steps. With ρ = 1 the steps are evenly spaced.
+        """
+        likely = inclusion(rate, length, count)
+        upto = np.cumsum(likely)
+        upto[-1] = count  # whatever the sum was rounded to
+        passed = jr.uniform(key) >= jnp.asarray(upto - np.arange(count)[:, None], jnp.float32)
+        at = jnp.sum(passed, axis=-1)
+        return cls(at, jnp.asarray(1.0 / likely, jnp.float32)[at])
+
+
+def inclusion(rate: float, length: int, count: int) -> np.ndarray:
+    """How often each step `(length,)` is to be among `count` of them: in proportion to its weight
+    ρᵗ, and at most always.
+    """
+    weights = np.maximum(rate ** np.arange(length), 1e-6)
+    always = np.zeros(length, bool)
+    while not always.all():
+        left = count - always.sum()
+        likely = np.where(always, 1.0, left * weights / weights[~always].sum())
+        if likely.max() <= 1.0:
+            return likely
+        always |= likely >= 1.0
+    return np.ones(length)
 
 
 class Target(eqx.Module):
@@ -44,19 +81,16 @@ class Terms(eqx.Module):
 
 
 def time_weights(
-    rate: float, valid: Bool[Array, "time batch"], steps: Chosen = None
+    rate: float, valid: Bool[Array, "time batch"], steps: Chosen | None = None
 ) -> Float[Array, "chosen batch"]:
-    """ρᵗ for the steps that belong to the sequence, 0 for the others.
-
-    Chosen steps stand for all, and weigh the more, the fewer they are.
-    """
+    """ρᵗ for the steps that belong to the sequence, 0 for the others."""
     times = jnp.arange(len(valid), dtype=jnp.float32)
     weights = jnp.where(valid, (rate**times)[:, None], 0.0)
-    return weights if steps is None else len(valid) / len(steps) * weights[steps]
+    return weights if steps is None else steps.factor[:, None] * weights[steps.at]
 
 
 def state_weights(
-    batch: Sequences, rate: float, steps: Chosen = None
+    batch: Sequences, rate: float, steps: Chosen | None = None
 ) -> Float[Array, "states batch"]:
     """`time_weights` of the states before the steps, and of the last one: 0 where the sequence did
     not really go through it.
@@ -105,7 +139,7 @@ def td_target(
 
 def terms_of(
     model: WorldModel, batch: Sequences, next_latents: Float[Array, "chosen batch latent"],
-    y: Float[Array, "chosen batch"], rate: float, steps: Chosen = None,
+    y: Float[Array, "chosen batch"], rate: float, steps: Chosen | None = None,
 ) -> Terms:  # fmt: skip
     """Unroll from the encoded start under the known actions, and compare with the targets.
 
@@ -116,9 +150,10 @@ def terms_of(
     start = jax.vmap(model.encode)(batch.obs)
     after = model.dynamics.rollout(start, batch.action)
     latents = jnp.concatenate([start[None], after])
-    seen = batch.at(steps)
+    seen = batch
     if steps is not None:
-        after, latents = after[steps], latents[jnp.append(steps, len(batch.valid))]
+        seen, after = batch.at(steps.at), after[steps.at]
+        latents = latents[jnp.append(steps.at, len(batch.valid))]
     reward = jax.vmap(jax.vmap(model.reward))(latents[:-1], seen.action)
     both = jax.vmap(jax.vmap(model.both_values))(latents[:-1], seen.action)
     weight = time_weights(rate, batch.valid, steps)

@@ -44,7 +44,7 @@ def measure(
     itself makes.
 
     Raises:
-        UserError: `decoded_steps` does not divide a horizon.
+        UserError: `decoded_steps` is beyond a horizon.
     """
     found = []
     for horizon in horizons:
