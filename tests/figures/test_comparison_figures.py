@@ -164,7 +164,8 @@ def test_methods_keep_their_colour():
                  "tsrl, no-p", "spectral tsrl"),
                 ("tdmpc", "tdmpc, horizon 20", "koopman-tdmpc", "koopman-tdmpc, horizon 5",
                  "koopman-tdmpc, modes for latent", "tdmpc, horizon 20, losses of 5",
-                 "koopman-tdmpc, losses of 5", "koopman-tdmpc, plans of 20", "sac"),
+                 "koopman-tdmpc, losses of 5", "koopman-tdmpc, plans of 20",
+                 "koopman-tdmpc, paper's spectrum", "koopman-tdmpc, as in the paper", "sac"),
                 ("koopman-spr", "spr", "sac-pixels"),
                 ("spectral", "commutator", "eigenspace", "polynomial", "noise", "random",
                  "spectral, random", "common noise")]  # fmt: skip

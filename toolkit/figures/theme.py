@@ -53,6 +53,8 @@ METHODS: dict[str, tuple[str, str]] = {
     "tdmpc, horizon 20": (PALETTE[4], "longdash"),
     "koopman-tdmpc, modes for latent": (PALETTE[5], "dashdot"),
     "koopman-tdmpc, plans of 20": ("#332288", "dot"),
+    "koopman-tdmpc, paper's spectrum": ("#999933", "dash"),
+    "koopman-tdmpc, as in the paper": ("#882255", "longdash"),
     "tdmpc, horizon 20, losses of 5": (PALETTE[2], "dashdot"),
     "koopman-tdmpc, horizon 5": (PALETTE[7], "dot"),
     "koopman-tdmpc, losses of 5": (PALETTE[3], "longdashdot"),
