@@ -66,7 +66,7 @@ def check_real_part_for(answer: Callable[[float, float, int], Any]) -> str:
     ]  # fmt: skip
     compare(ask(answer, share, step, horizon), right, mistakes, what="the real part")
     compare(ask(answer, 1.0, step, horizon), 0.0, what="the real part that keeps everything")
-    return "the paper's choice, −0.2 with Δt = 1/512, keeps 96 % over 100 steps."
+    return "the paper's −0.2, with Δt = 1/512, keeps 96 % over 100 steps."
 
 
 @check
