@@ -139,13 +139,27 @@ def test_the_conservative_term_weighs_by_importance(run):
     assert float(metrics["loss/conservative"]) == pytest.approx(expected, rel=1e-4)
 
 
+def test_recorded_states_are_pushed_down_and_shifted_ones_up(run):
+    """As arXiv:2111.01365: of a shifted batch only Q(s̃, a) is seen."""
+    state, batch, _, _, drawn = run
+    actions, log_densities = drawn["proposals"]
+    moved = eqx.tree_at(lambda b: b.obs, batch, batch.obs + 0.5)
+    found = eqx.filter_jit(conservative_gap)(state.critic, batch.obs, moved, actions, log_densities)
+    still = expected_gap(state.critic, batch.obs, batch.action, actions, log_densities)
+    up = [q_values(state.critic, b.obs, b.action).mean(1).sum() for b in (batch, moved)]
+    assert abs(up[0] - up[1]) > 1e-3
+    assert float(found) == pytest.approx(still + up[0] - up[1], rel=1e-4)
+
+
 def test_it_estimates_the_log_of_an_integral(run):
     """With many uniform actions: log ∫ exp Q(s, u) du, up to the log of their number."""
     state, count = run[0], 4000
     batch = random_batch(rows=2)
     actions = jr.uniform(jr.key(0), (count, 2, ACTION), minval=-1.0, maxval=1.0)
     densities = jnp.full((count, 2), -ACTION * math.log(2.0))
-    found = float(eqx.filter_jit(conservative_gap)(state.critic, batch, actions, densities))
+    found = float(
+        eqx.filter_jit(conservative_gap)(state.critic, batch.obs, batch, actions, densities)
+    )
     side = np.linspace(-1, 1, 61)[:-1] + 1 / 60
     grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     expected = 0.0

@@ -167,6 +167,8 @@ def test_what_an_agent_trains_first():
     assert isinstance(SpectralCQL().foundation(), SpectralCoreLearner)
     assert isinstance(SymmetryTD3BC(generator="polynomial").foundation(), KoopmanForwardLearner)
     assert KFC(model_updates=7).foundation().num_updates == 7
+    assert KFC().foundation() == KoopmanForwardLearner()
+    assert SpectralCQL().foundation() == SpectralCoreLearner()
 
 
 def test_a_model_without_the_symmetries_is_refused():

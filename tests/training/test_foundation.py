@@ -16,6 +16,7 @@ from toolkit.agents.tsrl import TSRL
 from toolkit.data import Normaliser, load, subsample_episodes
 from toolkit.errors import UserError
 from toolkit.training import Run, prepare, select_seed, start_or_continue
+from toolkit.training.config import hyperparameters_of
 from toolkit.training.foundation import read_foundation
 
 SEEDS = (3, 1, 2)
@@ -206,3 +207,37 @@ def test_the_robot_of_the_data_decides_what_was_left_open(folder, data):
     config = agent_on(folder, walker).config
     assert config.hyperparameters["quantile"] == 0.5
     assert config.hyperparameters["action_weight"] == 200.0
+
+
+#: Sizes that are not the usual ones, of every model that an agent may build on.
+OTHER_SIZES = {
+    "tdm": {"width": 16, "activation": "tanh"},
+    "spectral-core": {"modes": 5, "hidden": 7},
+    "koopman-forward": {"latent_dim": 5, "hidden": 7},
+    "dynamics-ensemble": {"hidden": 7},
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n for n, entry in registry.MODELS.items() if hasattr(entry.load(), "foundation")],
+)
+def test_an_agent_on_a_model_of_other_sizes_can_be_read_back(name, data):
+    """What is stored has the shapes that the agent's own hyperparameters say."""
+    agent = registry.find_model(name).load()().fitted_to(data)
+    first = agent.foundation()
+    options = OTHER_SIZES[registry.name_of(type(first))]
+    learner = dataclasses.replace(first, **options)
+    model = learner.init(data, key=jax.random.key(0)).best
+    fitted = agent.fitted_to_model(hyperparameters_of(learner))
+    usual, expected = (
+        eqx.filter_eval_shape(lambda a=a: a.init(data, key=jax.random.key(1)).model)
+        for a in (agent, fitted)
+    )
+    assert jax.tree.structure(expected) == jax.tree.structure(model)
+    shapes = lambda tree: [leaf.shape for leaf in jax.tree.leaves(eqx.filter(tree, has_shape))]
+    assert shapes(expected) == shapes(model) != shapes(usual)
+
+
+def has_shape(leaf):
+    return hasattr(leaf, "shape")

@@ -111,7 +111,7 @@ class CQL(AbstractOfflineAgent):
         proposals = propose(state.actor, batch, self.num_actions, key=sample_key)
 
         def loss(critic: TwinCritic) -> tuple[Scalar, Scalar]:
-            gap = conservative_gap(critic, seen, *proposals)
+            gap = conservative_gap(critic, batch.obs, seen, *proposals)
             return critic_loss(critic, seen, y) + self.conservative_weight * gap, gap
 
         (loss_critic, gap), grads = eqx.filter_value_and_grad(loss, has_aux=True)(state.critic)
@@ -190,15 +190,23 @@ def propose(
 
 
 def conservative_gap(
-    critic: TwinCritic, batch: Transitions, actions: Proposed, log_densities: LogDensity
+    critic: TwinCritic,
+    obs: Float[Array, "batch obs"],
+    seen: Transitions,
+    actions: Proposed,
+    log_densities: LogDensity,
 ) -> Scalar:
-    """Σ_j mean ( log Σ_u exp(Q_j(s, u) − log p(u)) − Q_j(s, a) ), u from all proposals.
+    """Σ_j mean ( log Σ_u exp(Q_j(s, u) − log p(u)) − Q_j(s̃, a) ), u from all proposals.
 
-    Source: arXiv:2006.04779 Eq. 4 and App. F (importance sampling of the log-sum-exp).
+    What is pushed down are values of the recorded states s, what is pushed up those of the batch as
+    the critics see it, s̃: shifted or with noise.
+
+    Source: arXiv:2006.04779 Eq. 4 and App. F (importance sampling of the log-sum-exp);
+    arXiv:2111.01365 for s̃.
     """
     sources, rows, _ = actions.shape
-    obs = jnp.broadcast_to(batch.obs[None], (sources, *batch.obs.shape))
+    obs = jnp.broadcast_to(obs[None], (sources, *obs.shape))
     flat = critic(obs.reshape(sources * rows, -1), actions.reshape(sources * rows, -1))
     values = flat.reshape(2, sources, rows) - log_densities[None]
     soft = jax.nn.logsumexp(values, axis=1)
-    return jnp.sum(jnp.mean(soft - critic(batch.obs, batch.action), axis=1))
+    return jnp.sum(jnp.mean(soft - critic(seen.obs, seen.action), axis=1))

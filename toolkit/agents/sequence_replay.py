@@ -102,8 +102,11 @@ class SequenceReplay(eqx.Module):
     def reprioritised(
         self, index: Int[Array, " batch"], error: Float[Array, " batch"], exponent: float
     ) -> Float[Array, " capacity"]:
-        """The priorities with |TD error|^α for these rows, α the `exponent`."""
-        return self.priorities.at[index].set((jnp.minimum(error, _MOST) + _LEAST) ** exponent)
+        """The priorities with |TD error|^α for these rows, α the `exponent`; of a row that was
+        drawn twice the greater one, so that no order of writing decides.
+        """
+        priority = (jnp.minimum(error, _MOST) + _LEAST) ** exponent
+        return self.priorities.at[index].set(0.0).at[index].max(priority)
 
 
 def draw(weights: Float[Array, " rows"], count: int, *, key: Key) -> Int[Array, " count"]:

@@ -23,6 +23,8 @@ from toolkit.symmetry.learners import KoopmanForwardLearner, SpectralCoreLearner
 from toolkit.training.learner import State
 from toolkit.types import Key, Scalar
 
+_MODEL = 1 << 16  # beyond the keys that an agent splits its own into: the second is fold_in(…, 1)
+
 GeneratorName = Literal["eigenspace", "commutator", "polynomial", "sylvester", "random", "spectral"]
 
 
@@ -115,12 +117,27 @@ class SymmetryShifts(eqx.Module):
     """Take the decoder's error off, so that a shift of size zero changes nothing."""
     model_updates: int = 20_000
     """Longest training of the model that is trained first, in updates."""
+    model_size: int = 32
+    """Latent coordinates of a bilinear model, or modes of a spectral core, that is trained first;
+    those of a named one are its own."""
+    model_hidden: int | None = None
+    """Width of a model that is trained first, without it its usual one; that of a named one is its
+    own."""
 
     def foundation(self) -> KoopmanForwardLearner | SpectralCoreLearner:
         """What is trained first where no `representation` is named."""
+        size, updates = self.model_size, self.model_updates
+        learner: KoopmanForwardLearner | SpectralCoreLearner
         if self.generator == "spectral":
-            return SpectralCoreLearner(num_updates=self.model_updates)
-        return KoopmanForwardLearner(num_updates=self.model_updates)
+            learner = SpectralCoreLearner(modes=size, num_updates=updates)
+        else:
+            learner = KoopmanForwardLearner(latent_dim=size, num_updates=updates)
+        return learner if self.model_hidden is None else replace(learner, hidden=self.model_hidden)
+
+    def fitted_to_model(self, settings: dict[str, Any]) -> SymmetryShifts:
+        """With the sizes of the model that it builds on."""
+        size = settings["modes" if self.generator == "spectral" else "latent_dim"]
+        return replace(self, model_size=size, model_hidden=settings["hidden"])
 
     def check_foundation(self, trained: str, parts: frozenset[str]) -> None:
         """Refuse a model that has not the symmetries of the `generator`.
@@ -151,7 +168,7 @@ class SymmetryShifts(eqx.Module):
 
     def init(self, dataset: Dataset, *, key: Key) -> State:
         """The state before the first update, with an untrained model: see `build_on`."""
-        model = self.foundation().network(dataset, key=jr.fold_in(key, 1))
+        model = self.foundation().network(dataset, key=jr.fold_in(key, _MODEL))
         agent: Any = super()
         return replace(agent.init(dataset, key=key), model=model)
 

@@ -217,9 +217,9 @@ class AbstractTDMPC(AbstractOnlineAgent):
     def update(
         self, state: TDMPCState, batch: Sequences, *, key: Key
     ) -> tuple[TDMPCState, Metrics]:
-        target_key, policy_key = jr.split(key)
+        target_key, policy_key, steps_key = jr.split(key, 3)
         opt_model, opt_policy = state.opt_states
-        steps = self.choose_steps(jr.fold_in(key, 1))
+        steps = self.choose_steps(steps_key)
         seen = batch if steps is None else batch.at(steps.at)
         y = td_target(
             state.model, state.target, state.policy, seen, self.discount, self.policy_noise,

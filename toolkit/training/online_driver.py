@@ -114,6 +114,7 @@ def fit_online(
         done = int(state.env_steps)
         if done < min(due, config.num_env_steps):
             continue
+        interval.end()
         policy = agent.policy(state.agent, explore=False)
         rollouts = evaluate_policy(policy, str(config.env["id"]), num_episodes=config.num_episodes)
         row = interval.row(state, rollouts)
@@ -128,18 +129,20 @@ def fit_online(
 
 
 class _Interval:
-    """What was seen since the last evaluation, and when it began."""
+    """What was seen since the last evaluation, and the time it took, without the next one's."""
 
     def __init__(self, spent: float):
-        self.spent, self.began = spent, time.monotonic()
+        self.spent, self.began, self.seconds = spent, time.monotonic(), 0.0
         self.rounds: list[Round] = []
 
     def add(self, happened: Round) -> None:
         self.rounds.append(happened)
 
+    def end(self) -> None:
+        self.seconds = time.monotonic() - self.began
+
     def row(self, state: OnlineState, rollouts: Rollouts) -> Row:
         """Scores of this moment, and means over the interval, in plain numbers."""
-        seconds = time.monotonic() - self.began
         learned = [r.metrics for r in self.rounds if r.metrics]
         metrics = {
             name: float(np.mean(np.concatenate([m[name] for m in learned]), dtype=float))
@@ -157,8 +160,8 @@ class _Interval:
             "lengths": rollouts.lengths.tolist(),
             "exploration_return": float(np.mean(explored)) if explored else None,
             **metrics,
-            "seconds": round(self.spent + seconds, 3),
-            "updates_per_second": round(updates / seconds, 3),
+            "seconds": round(self.spent + self.seconds, 3),
+            "updates_per_second": round(updates / self.seconds, 3),
         }
 
 
