@@ -7,7 +7,8 @@ import pytest
 
 from toolkit.data import Dataset
 from toolkit.errors import UserError
-from toolkit.evaluation.scores import reachable_horizon, spread
+from toolkit.evaluation.scores import reachable_horizon, spread, updates_per_second
+from toolkit.training.run import Run
 
 
 def make_dataset(lengths: list[int], **options) -> Dataset:
@@ -40,3 +41,26 @@ def test_spread_over_seeds():
         "std": [0.0, 0.0],
         "per_seed": [[1.0, 5.0]],
     }
+
+
+class Logged(Run):
+    """A run that is nothing but its rows."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def metrics(self):
+        return self.rows
+
+
+def test_updates_are_counted_only_where_every_seed_still_trained():
+    rows = [
+        {"updates_per_second": 10.0, "stopped": [0.0, 0.0]},
+        {"updates_per_second": 12.0, "stopped": [0.0, 0.0]},
+        {"updates_per_second": 20.0, "stopped": [0.0, 0.5]},
+        {"updates_per_second": 900.0, "stopped": [1.0, 1.0]},
+    ]
+    assert updates_per_second(Logged(rows)) == 11.0
+    plain = [{"updates_per_second": rate} for rate in (1.0, 3.0, 8.0)]
+    assert updates_per_second(Logged(plain)) == 3.0
+    assert updates_per_second(Logged([])) == 0.0

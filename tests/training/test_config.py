@@ -10,6 +10,7 @@ import shlex
 import pytest
 
 from tests.training.tiny import Tiny
+from toolkit.agents.sac import SAC
 from toolkit.errors import UserError
 from toolkit.spectral import Koopman
 from toolkit.training.config import RunConfig, check_numbers, parse_seeds
@@ -29,6 +30,20 @@ from toolkit.training.config import RunConfig, check_numbers, parse_seeds
 def test_numbers_that_cannot_be_meant_are_refused(values, sentence):
     with pytest.raises(UserError, match=sentence):
         check_numbers(Tiny(**values))
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"discount": 1.5}, "`discount` must be at most 1, got 1.5"),
+        ({"target_rate": 3.0}, "`target_rate` must be at most 1, got 3.0"),
+        ({"initial_temperature": 0.0}, "`initial_temperature` must be greater than 0, got 0.0"),
+    ],
+)
+def test_rates_and_temperatures_of_agents(values, sentence):
+    with pytest.raises(UserError, match=sentence):
+        check_numbers(SAC(**values))
+    check_numbers(SAC(discount=1.0, target_rate=1.0, initial_temperature=1e-3))
 
 
 def test_defaults_and_zeros_that_can_be_meant_pass():

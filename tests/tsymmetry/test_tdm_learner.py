@@ -203,6 +203,8 @@ def test_training_stops_after_checks_without_a_better_model():
     assert [count(s.model) for s in states] == [1, 2, 3, 4, 5, 6, 7, 8, 8, 8, 8, 8]
     assert count(states[-1].best) == 4.0
     assert int(states[-1].update_count) == 12  # a stopped run still ends where it said
+    # what is told of a stopped run is what it last did, and never a loss of 0
+    assert [float(s.metrics["loss/total"]) for s in states[6:]] == [6, 7, 7, 7, 7, 7]
 
 
 def test_without_patience_training_goes_to_the_end():

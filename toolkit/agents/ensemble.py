@@ -184,11 +184,6 @@ class EnsembleLearner(HeldOutLearner):
         )(jr.split(key, self.num_members))
         return Ensemble(members, jnp.arange(self.num_members, dtype=jnp.int32), self.num_elites)
 
-    def sample(self, sampler: HeldOut, *, key: Key) -> tuple[Transitions, Transitions | None]:
-        """A batch for every member, one behind the other, and the held-out transitions."""
-        drawn = sampler.train.sample(self.num_members * self.batch_size, key=key)
-        return drawn, sampler.validation
-
     def loss(self, model: Ensemble, batch: Transitions, started: Scalar) -> tuple[Scalar, Metrics]:
         """The sum of the members' losses, each on its part of the batch; metrics are means."""
         each = jax.tree.map(lambda x: x.reshape(self.num_members, -1, *x.shape[1:]), batch)

@@ -130,8 +130,10 @@ def make_result(run: Run, evaluation: Evaluation) -> dict[str, Any]:
 
 
 def updates_per_second(run: Run) -> float:
-    """The median over the chunks of a run."""
-    rates = [row["updates_per_second"] for row in run.metrics()]
+    """The median over the chunks of a run, without those in which a seed had already stopped."""
+    rows = run.metrics()
+    at_work = [row for row in rows if not np.any(row.get("stopped", 0))]
+    rates = [row["updates_per_second"] for row in at_work or rows]
     return statistics.median(rates) if rates else 0.0
 
 

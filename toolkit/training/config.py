@@ -22,6 +22,8 @@ SPLIT_SEED = 0
 DEFAULT_DATA = "toolkit/hopper-medium"
 CHUNK_UPDATES = 50
 _LARGEST = 2**31 - 1
+#: Hyperparameters that mean nothing beyond 1, in every learner that has them.
+_SHARES = ("discount", "target_rate", "time_rate", "momentum")
 
 
 @dataclass(frozen=True)
@@ -187,8 +189,9 @@ def check_numbers(learner: eqx.Module) -> None:
     """Refuse hyperparameters that cannot be meant, by the kind of their default.
 
     Whole numbers whose default is positive count something, so they are at least one; only of an
-    interval, `…_every`, 0 means never. No number is NaN or infinite, and nothing becomes negative
-    whose default is not.
+    interval, `…_every`, 0 means never. No number is NaN or infinite, nothing becomes negative whose
+    default is not, rates that are shares stay within 1, and a temperature, whose logarithm is
+    trained, above 0.
 
     Raises:
         UserError: naming the hyperparameter, what was needed and what came.
@@ -204,6 +207,10 @@ def check_numbers(learner: eqx.Module) -> None:
             raise UserError(f"`{field.name}` must be at least 1, got {value}.")
         if isinstance(default, (int, float)) and default >= 0 > value:
             raise UserError(f"`{field.name}` must not be negative, got {value}.")
+        if field.name in _SHARES and value > 1:
+            raise UserError(f"`{field.name}` must be at most 1, got {value}.")
+        if field.name == "initial_temperature" and value == 0:
+            raise UserError(f"`{field.name}` must be greater than 0, got {value}.")
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

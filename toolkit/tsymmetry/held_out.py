@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -47,6 +48,7 @@ class HeldOutState(eqx.Module):
     best_loss: Float[Array, "*pieces"]
     validation_loss: Scalar  # at the last check, mean over the pieces
     checks_since_best: Int[Array, ""]
+    metrics: Metrics  # of the last update that changed the model
     update_count: Int[Array, ""]
 
 
@@ -83,6 +85,11 @@ class HeldOutLearner(AbstractLearner):
     def pieces(self) -> tuple[int, ...]:
         """The axes along which pieces of the model are judged one by one; none if it is one."""
         return ()
+
+    @property
+    def rows_per_update(self) -> int:
+        """Transitions that an update draws: a batch for every piece."""
+        return math.prod(self.pieces) * self.batch_size
 
     @property
     def num_pretraining(self) -> int:
@@ -144,12 +151,18 @@ class HeldOutLearner(AbstractLearner):
         model = self.network(dataset, key=key)
         worst = jnp.full(self.pieces, jnp.finfo(jnp.float32).max)
         zero, count = jnp.zeros(()), jnp.zeros((), jnp.int32)
+        rows = transitions_at(dataset, jnp.zeros(self.rows_per_update, jnp.int32))
+        shapes = eqx.filter_eval_shape(
+            lambda: self.loss(model, self.views(rows, key=_check_key()), zero)[1]
+        )
+        metrics = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
         return HeldOutState(
-            model, fresh_copy(model), start(self._adam(), model), worst, zero, count, count
+            model, fresh_copy(model), start(self._adam(), model), worst, zero, count, metrics, count
         )
 
     def sample(self, sampler: HeldOut, *, key: Key) -> tuple[Transitions, Transitions | None]:
-        return sampler.train.sample(self.batch_size, key=key), sampler.validation
+        """A batch for every piece, one behind the other, and the held-out transitions."""
+        return sampler.train.sample(self.rows_per_update, key=key), sampler.validation
 
     def update(
         self,
@@ -159,27 +172,27 @@ class HeldOutLearner(AbstractLearner):
         key: Key,
     ) -> tuple[HeldOutState, Metrics]:
         drawn, validation = self.views(batch[0], key=key), batch[1]
-        metrics = jax.tree.map(jnp.zeros_like, self._shapes(state, drawn))
 
-        def train(carry: tuple[HeldOutState, Metrics]) -> Any:
-            state, _ = carry
+        def train(state: HeldOutState) -> HeldOutState:
             started = (state.update_count >= self.num_pretraining).astype(jnp.float32)
             (_, metrics), grads = eqx.filter_value_and_grad(self.loss, has_aux=True)(
                 state.model, drawn, started
             )
             model, opt_state = gradient_step(self._adam(), state.model, grads, state.opt_state)
-            return replace(state, model=model, opt_state=opt_state), metrics
+            return replace(state, model=model, opt_state=opt_state, metrics=metrics)
 
         # the count stays out of what may differ between seeds: see `_side_by_side`
         count = state.update_count + 1
-        state, metrics = when(~self.stopped(state), train, (state, metrics))
-        state = replace(state, update_count=count)
+        stopped = self.stopped(state)
+        state = replace(when(~stopped, train, state), update_count=count)
         if validation is None:
-            return replace(state, best=state.model), metrics
+            return replace(state, best=state.model), state.metrics
         # of a stopped model a check finds nothing new, and so changes nothing
         due = self._check_is_due(state)
         state = when(due, lambda state: self._check(state, validation), state)
-        return state, metrics | {"loss/held_out": state.validation_loss}
+        return state, state.metrics | {
+            "loss/held_out": state.validation_loss, "stopped": stopped.astype(jnp.float32),
+        }  # fmt: skip
 
     def stopped(self, state: HeldOutState) -> Bool[Array, ""]:
         """Whether held-out episodes have stopped the training."""
@@ -213,9 +226,6 @@ class HeldOutLearner(AbstractLearner):
             validation_loss=jnp.mean(error),
             checks_since_best=jnp.where(jnp.any(better), 0, state.checks_since_best + 1),
         )
-
-    def _shapes(self, state: HeldOutState, batch: Any) -> Any:
-        return eqx.filter_eval_shape(self.loss, state.model, batch, jnp.ones(()))[1]
 
     def _adam(self) -> optax.GradientTransformation:
         return optax.adam(self.learning_rate)
