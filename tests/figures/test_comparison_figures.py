@@ -161,7 +161,7 @@ def test_methods_keep_their_colour():
     assert fill("koopman") == "rgba(0, 114, 178, 0.15)"
     families = [("truth", "koopman", "gru", "transformer", "mlp", "bilinear"),
                 ("tsrl", "kfc", "cql", "bc", "td3-bc", "iql", "td3", "sac", "mopo",
-                 "tsrl, no-p", "spectral tsrl"),
+                 "tsrl, no-p", "spectral tsrl", "td3-bc, spectral", "td3-bc, noise"),
                 ("tdmpc", "tdmpc, horizon 20", "koopman-tdmpc", "koopman-tdmpc, horizon 5",
                  "koopman-tdmpc, modes for latent", "tdmpc, horizon 20, losses of 5",
                  "koopman-tdmpc, losses of 5", "koopman-tdmpc, plans of 20",

@@ -65,15 +65,15 @@ def test_a_block_holds_sets_that_every_agent_has_with_so_many_seeds():
 def test_every_comparison_is_offered_the_largest_first():
     found = blocks(ROWS)
     assert list(found) == [
-        "2 sets, 2 seeds: bc, td3-bc", "4 sets, 1 seed: bc, td3-bc",
-        "1 set, 1 seed: bc, td3-bc, tsrl",
+        "2 sets, 2 seeds: bc; td3-bc", "4 sets, 1 seed: bc; td3-bc",
+        "1 set, 1 seed: bc; td3-bc; tsrl",
     ]  # fmt: skip
     for scores, sets in found.values():
         for values in scores.values():
             assert values.shape[1] == len(sets) and np.isfinite(values).all()
     assert blocks([]) == {}
     more = [*ROWS, row("R", "bc", 1, 5.0), row("R", "td3-bc", 1, 5.0), row("C", "td3-bc", 1, 5.0)]
-    assert list(blocks(more)) == ["4 sets, 2 seeds: bc, td3-bc", "1 set, 1 seed: bc, td3-bc, tsrl"]
+    assert list(blocks(more)) == ["4 sets, 2 seeds: bc; td3-bc", "1 set, 1 seed: bc; td3-bc; tsrl"]
     assert list(blocks([r for r in ROWS if r["candidate"] == "bc"])) == [
         "3 sets, 2 seeds: bc", "4 sets, 1 seed: bc",
     ]  # fmt: skip

@@ -48,6 +48,8 @@ METHODS: dict[str, tuple[str, str]] = {
     "mopo": ("#882255", "longdashdot"),
     "tsrl, no-p": ("#332288", "longdash"),
     "spectral tsrl": ("#999933", "solid"),
+    "td3-bc, spectral": ("#6699CC", "solid"),
+    "td3-bc, noise": ("#CC6677", "dot"),
     "koopman-tdmpc": (PALETTE[0], "solid"),
     "tdmpc": (PALETTE[1], "dash"),
     "tdmpc, horizon 20": (PALETTE[4], "longdash"),

@@ -90,7 +90,7 @@ def blocks(rows: Sequence[Row]) -> dict[str, tuple[dict[str, np.ndarray], list[s
                 continue
             taken.add(what)
             tried.add(what[1])
-            words = f"{_count(len(sets), 'set')}, {_count(runs, 'seed')}: {', '.join(chosen)}"
+            words = f"{_count(len(sets), 'set')}, {_count(runs, 'seed')}: {'; '.join(chosen)}"
             found[words] = (scores, sets)
 
     def size(item: tuple[str, tuple[dict[str, np.ndarray], list[str]]]) -> tuple[int, int]:
