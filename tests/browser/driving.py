@@ -192,7 +192,8 @@ def guess_and_open(page: Any, card: Any, words: str) -> None:
     reveal = card.get_by_role("button", name="Reveal")
     assert reveal.is_disabled()
     exact = re.compile(rf"^\s*{re.escape(words)}\s*$")
-    card.locator("label").filter(has_text=exact).first.click()
+    card.locator("label").filter(has_text=exact).first.locator("input").check()
+    settle(page)  # the kernel knows the choice before it is asked to keep it
     card.get_by_role("button", name="Store my guess").click()
     page.wait_for_function("node => !node.disabled", arg=reveal.element_handle())
     reveal.click()
