@@ -12,7 +12,7 @@ import pytest
 from toolkit.agents.networks import GaussianActor
 from toolkit.behaviours import load_behaviour, make_dataset, read_passport, stages
 from toolkit.behaviours.making import make_names, recipe
-from toolkit.behaviours.policies import FOLDER, store_behaviour
+from toolkit.behaviours.policies import FOLDER, store_behaviour, untrained
 from toolkit.data import check, load, read_arrays
 from toolkit.data.catalogue import entries
 from toolkit.data.tasks import QUALITIES
@@ -20,6 +20,12 @@ from toolkit.envs.fidelity import simulate_check
 from toolkit.envs.robots import ROBOTS
 from toolkit.errors import UserError
 
+#: SHA-256 of the untrained actors' parameters, as the runs had them.
+BEGINNINGS = {
+    "hopper": "5dcb4515e42deadefd9af81f3fb4d68f4d87416aea209e97429c97b25119a6cc",
+    "walker2d": "617ca64ceacf2c700533b2ae52bad22444c5449e56570762093d119883c92760",
+    "halfcheetah": "617ca64ceacf2c700533b2ae52bad22444c5449e56570762093d119883c92760",
+}
 SAMPLES = ("toolkit/hopper-medium", "toolkit/hopper-medium-replay", "toolkit/walker2d-medium")
 
 
@@ -63,6 +69,31 @@ def test_storing_rounds_to_half_precision_and_nothing_else(tmp_path):
         np.testing.assert_array_equal(after, np.asarray(before).astype(np.float16))
     assert stored.name == "hopper-medium" and stored.passport["env_steps"] == 7
     assert stages("hopper", tmp_path) == ["medium"]
+
+
+@pytest.mark.parametrize("robot", ROBOTS)
+def test_an_untrained_policy_is_its_seed(robot):
+    """Its file has no numbers; what is made again are those that the run began with."""
+    made = load_behaviour(f"{robot}-0000k")
+    assert not made.passport["leaves"] and made.passport["update"] == 0
+    assert made.sha256 == BEGINNINGS[robot]
+
+
+def test_an_untrained_actor_of_another_seed_is_stored_whole(tmp_path):
+    """So nothing is lost where the seed does not tell the actor."""
+    spec = {"obs_dim": 11, "action_dim": 3, "hidden": 8, "layers": 2}
+    for seed, is_told in ((3, True), (4, False)):
+        passport = {"env_steps": 16, "update": 0, "seed": 3}
+        actor = untrained(**spec, seed=seed)
+        stored = store_behaviour("hopper", "0000k", actor, passport, tmp_path)
+        assert (stored.passport["leaves"] == []) == is_told
+        for before, after in zip(*map(jax.tree.leaves, (actor, stored.actor)), strict=True):
+            np.testing.assert_array_equal(after, np.asarray(before).astype(np.float16))
+
+
+def test_the_hash_is_that_of_the_file():
+    stored = load_behaviour("hopper-medium")
+    assert stored.sha256 == stored.passport["sha256"]
 
 
 @pytest.mark.parametrize("name", ["hopper-fast", "ant-medium", "../hopper-medium"])

@@ -10,15 +10,21 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 
 from toolkit.agents.networks import GaussianActor
-from toolkit.agents.sac import ActorPolicy
+from toolkit.agents.sac import SAC, ActorPolicy
+from toolkit.envs.interface import EnvSpec
 from toolkit.envs.robots import ROBOTS, Robot
 from toolkit.errors import UserError
 from toolkit.evaluation.rollouts import evaluate_policy
 from toolkit.evaluation.scores import rollout_result
-from toolkit.training.checkpoint import load_checkpoint, read_header, save_checkpoint
+from toolkit.training.checkpoint import (
+    arrays_sha256,
+    load_checkpoint,
+    read_header,
+    save_checkpoint,
+)
+from toolkit.training.online import initial_key
 
 FOLDER = Path(__file__).parent / "stored"
 
@@ -43,8 +49,8 @@ class Behaviour:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the stored parameters, in hexadecimal."""
-        return str(self.passport["sha256"])
+        """SHA-256 of the parameters in half precision, in hexadecimal."""
+        return arrays_sha256(_cast(self.actor, jnp.float16))
 
     def policy(self, *, explore: bool) -> ActorPolicy:
         """What acts: sampling its actions, or taking their mode."""
@@ -76,18 +82,27 @@ def load_behaviour(name: str, folder: Path = FOLDER) -> Behaviour:
     path = _path_of(name, folder)
     robot, _, stage = name.partition("-")
     header = read_header(path)
-    sizes = header["actor"]
-    template = GaussianActor(
-        sizes["obs_dim"], sizes["action_dim"], sizes["hidden"], sizes["layers"], key=jr.key(0)
-    )
-    stored, _ = load_checkpoint(path, _cast(template, jnp.float16))
-    return Behaviour(ROBOTS[robot], stage, _cast(stored, jnp.float32), header)
+    actor = _cast(untrained(**header["actor"], seed=header.get("seed", 0)), jnp.float16)
+    if header["leaves"]:
+        actor, _ = load_checkpoint(path, actor)
+    return Behaviour(ROBOTS[robot], stage, _cast(actor, jnp.float32), header)
+
+
+def untrained(
+    obs_dim: int, action_dim: int, hidden: int, layers: int, *, seed: int
+) -> GaussianActor:
+    """The actor with which a run of SAC begins: its seed tells it whole."""
+    agent, spec = SAC(hidden=hidden, layers=layers), EnvSpec("", obs_dim, action_dim, 1)
+    return agent.init(spec, key=initial_key(seed)).actor
 
 
 def store_behaviour(
     robot: str, stage: str, actor: GaussianActor, passport: Mapping[str, Any], folder: Path = FOLDER
 ) -> Behaviour:
-    """Round an actor to half precision, store it, and return what a reader will load."""
+    """Round an actor to half precision, store it, and return what a reader will load.
+
+    Of an untrained actor only the passport is stored: its seed makes it again.
+    """
     layers = actor.net.layers
     sizes = {
         "obs_dim": layers[0].weight.shape[0],
@@ -96,8 +111,13 @@ def store_behaviour(
         "layers": len(layers) - 1,
     }
     path = folder / f"{robot}-{stage}.ckpt"
-    passport = {"actor": sizes, **passport}
-    save_checkpoint(path, _cast(actor, jnp.float16), passport, half_precision=True)
+    passport, stored = {"actor": sizes, **passport}, _cast(actor, jnp.float16)
+    if passport.get("update") == 0:
+        again = _cast(untrained(**sizes, seed=passport["seed"]), jnp.float16)
+        if eqx.tree_equal(again, stored):
+            save_checkpoint(path, None, passport)
+            return load_behaviour(path.stem, folder)
+    save_checkpoint(path, stored, passport, half_precision=True)
     return load_behaviour(path.stem, folder)
 
 

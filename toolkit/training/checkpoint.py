@@ -34,9 +34,7 @@ def save_checkpoint(
         UserError: the folder cannot be written or the disk is full; an older file is untouched.
     """
     path = Path(path)
-    buffer = io.BytesIO()
-    eqx.tree_serialise_leaves(buffer, _arrays(state))
-    payload = buffer.getbuffer()
+    payload = _serialised(state)
     head = header | {
         "format": FORMAT,
         "leaves": _leaves(state),
@@ -71,6 +69,11 @@ def load_checkpoint(path: str | Path, template: Any) -> tuple[Any, dict[str, Any
     arrays, static = eqx.partition(template, _is_stored)
     arrays = eqx.tree_deserialise_leaves(io.BytesIO(payload), arrays)
     return eqx.combine(arrays, static), header
+
+
+def arrays_sha256(state: Any) -> str:
+    """SHA-256 of the arrays as `save_checkpoint` writes them, in hexadecimal."""
+    return hashlib.sha256(_serialised(state)).hexdigest()
 
 
 def write_atomically(path: Path, *content: bytes | memoryview) -> None:
@@ -116,6 +119,12 @@ def _read(path: Path) -> tuple[dict[str, Any], bytes]:
     if hashlib.sha256(payload).hexdigest() != header["sha256"]:
         raise UserError(f"{path} is a truncated or damaged checkpoint.")
     return header, payload
+
+
+def _serialised(state: Any) -> memoryview:
+    buffer = io.BytesIO()
+    eqx.tree_serialise_leaves(buffer, _arrays(state))
+    return buffer.getbuffer()
 
 
 def _pack(payload: bytes | memoryview) -> bytes:

@@ -79,6 +79,11 @@ class Schedule:
         return cls(steps, updates)
 
 
+def initial_key(seed: int) -> Key:
+    """What an agent's first numbers are drawn from."""
+    return jr.fold_in(jr.key(seed), 0)
+
+
 def init_online(agent: AbstractOnlineAgent, envs: AbstractEnvs, *, seed: int) -> OnlineState:
     """The state before the first step.
 
@@ -86,7 +91,7 @@ def init_online(agent: AbstractOnlineAgent, envs: AbstractEnvs, *, seed: int) ->
         UserError: a hyperparameter is out of range.
     """
     schedule, copies = Schedule.of(agent), envs.num_envs
-    state = agent.init(envs.spec, key=jr.fold_in(jr.key(seed), 0))
+    state = agent.init(envs.spec, key=initial_key(seed))
     memory = initial_memories(agent.policy(state, explore=True), copies)
     return OnlineState(
         state, agent.empty_replay(envs.spec, schedule.vector_steps * copies), memory,
