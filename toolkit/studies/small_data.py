@@ -35,6 +35,7 @@ CANDIDATES = {
         Candidate("mopo", "mopo"),
         Candidate("tsrl", "tsrl"),
         Candidate("spectral tsrl", "spectral-tsrl"),
+        Candidate("spectral tsrl, tsrl's pull", "spectral-tsrl", {"action_weight": 40.0}),
         Candidate("tsrl, no augmentation", "tsrl", {"augment": False}),
         Candidate("tsrl, no latent critic", "tsrl", {"augment": False, "latent_critic": False}),
         Candidate("tsrl, cloning", "tsrl", {"constraint": "cloning"}),
