@@ -43,8 +43,9 @@ _SMALL_PLANNING = {
     "hidden": 128, "encoder_hidden": 128, "batch_size": 128, "samples": 128, "proposals": 8,
     "elites": 16, "iterations": 4, "random_steps": 500, "schedule_steps": 2_000,
 }  # fmt: skip
-_SMALL_PIXELS = {
-    "image_size": 48, "filters": 16, "hidden": 256, "batch_size": 64, "random_steps": 500,
+_SMALL_PIXELS = {  # shifts are as published a twentieth of the image
+    "image_size": 48, "shift": 2, "filters": 16, "hidden": 256, "batch_size": 64,
+    "random_steps": 500,
 }  # fmt: skip
 #: Networks, batches and plans for a computer without a GPU; everything else is as published.
 REDUCED: dict[str, dict[str, Any]] = {
