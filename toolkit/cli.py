@@ -74,19 +74,23 @@ _BENCH = {
     ),
     "dynamics": _command("a training update of every dynamics model", "commands.bench:Dynamics"),
     "agents": _command(
-        "agents' updates, against their matrix products alone", "commands.bench:Agents"
+        "agents' updates, against their matrix products alone", "commands.bench_agents:Agents"
     ),
-    "tdm": _command("a TDM's update, against its matrix products alone", "commands.bench:Tdm"),
+    "tdm": _command(
+        "a TDM's update, against its matrix products alone", "commands.bench_agents:Tdm"
+    ),
     "symmetry": _command(
         "symmetry shifts, against the eigendecomposition of each sample", "commands.bench:Symmetry"
     ),
     "planning": _command(
-        "TD-MPC's decisions and updates with both dynamics", "commands.bench:Planning"
+        "TD-MPC's decisions and updates with both dynamics", "commands.bench_agents:Planning"
     ),
     "explorers": _command(
         "the notebooks' explorers: how long a control makes one wait", "commands.bench:Explorers"
     ),
-    "pixels": _command("updates of the agents that learn from pixels", "commands.bench:Pixels"),
+    "pixels": _command(
+        "updates of the agents that learn from pixels", "commands.bench_agents:Pixels"
+    ),
     "newcomer": _command(
         "from a clone to the first figure, and what is installed", "commands.newcomer:Newcomer"
     ),

@@ -14,7 +14,8 @@ import pytest
 
 from tests.helpers import unchecked
 from toolkit.agents.ensemble import EnsembleLearner
-from toolkit.agents.mopo import MOPO, rollouts, uncertainty
+from toolkit.agents.imagination import rollouts, uncertainty
+from toolkit.agents.mopo import MOPO
 from toolkit.agents.networks import GaussianActor
 from toolkit.agents.sac import SAC
 from toolkit.agents.tsrl import TSRL

@@ -15,7 +15,8 @@ from toolkit.figures import (
     size_figure,
     trust_figure,
 )
-from toolkit.figures.offline import MAX_POINTS, NEAR, mean_interval, short
+from toolkit.figures.offline import MAX_POINTS, NEAR
+from toolkit.figures.scores import mean_interval, short
 
 RNG = np.random.default_rng(0)
 

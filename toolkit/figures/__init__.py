@@ -17,13 +17,7 @@ from toolkit.figures.endings import endings_figure, evidence_figure
 from toolkit.figures.frames import Film, frames_figure
 from toolkit.figures.gradients import gradient_figure, nonnormal_figure
 from toolkit.figures.lineup import Lineup, lineup_figure
-from toolkit.figures.offline import (
-    aggregates_figure,
-    familiar_figure,
-    score_curves_figure,
-    size_figure,
-    trust_figure,
-)
+from toolkit.figures.offline import familiar_figure, score_curves_figure, trust_figure
 from toolkit.figures.pixels import (
     curves_figure,
     encoder_figure,
@@ -41,6 +35,7 @@ from toolkit.figures.reversal import (
     reversal_figure,
 )
 from toolkit.figures.rollout import error_by_horizon_figure, rollout_figure
+from toolkit.figures.scores import aggregates_figure, size_figure
 from toolkit.figures.spectrum import generator_figure, initialisation_figure, spectrum_figure
 from toolkit.figures.speed import speed_figure
 from toolkit.figures.symmetry import (

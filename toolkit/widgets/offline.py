@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from toolkit.figures.offline import aggregates_figure, short, size_figure
 from toolkit.figures.profiles import profile_figure
+from toolkit.figures.scores import aggregates_figure, short, size_figure
 from toolkit.figures.theme import themed
 from toolkit.studies.results import by_size, passport
 from toolkit.studies.table import Row
