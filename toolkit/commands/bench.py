@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.commands.bench_output import check_at_least_1, check_numbers, write
-from toolkit.commands.output import check_folder
+from toolkit.commands.output import check_folder, write_report
 from toolkit.errors import UserError
 
 if TYPE_CHECKING:
