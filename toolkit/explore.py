@@ -170,7 +170,7 @@ def initialisation(modes: int = 64, *, dt: float = 1.0) -> Any:
         InitialisationView(modes, dt),
         scheme=Choice(["increasing", "random", "hippo"], label="frequencies"),
         real_part=Slider(-0.2, -2.0, 0.0, 0.05, label="real part μ"),
-        step=Slider(1.0 / modes, 1e-3, 1.0, log=True, label="step Δt"),
+        step=Slider(1.0 / modes, min(1e-3, 1.0 / modes), 1.0, log=True, label="step Δt"),
         scale=Slider(1.0, 0.01, 1.0, log=True, label="share of the band"),
     )
 

@@ -57,6 +57,12 @@ def test_sac_draws_from_a_replay_and_is_measured_with_one_seed():
     assert int(run().update_count) == 3
 
 
+def test_online_agents_stand_beside_offline_ones_in_one_call(monkeypatch):
+    monkeypatch.setattr(agents, "OPTIONS", TINY)
+    rows = agents.measure(["sac", "bc"], seeds=(2, 1, 2), repetitions=1, updates=1)
+    assert [row.case.rsplit("/")[-1] for row in rows] == ["seeds=1", "seeds=2", "seeds=1"]
+
+
 def test_several_seeds_are_one_program():
     after = agents.make_update(TD3BC(**TINY), agents.SPECS["hopper"], 2, 3)()
     np.testing.assert_array_equal(after.update_count, [3, 3])

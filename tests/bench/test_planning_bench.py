@@ -12,7 +12,7 @@ from jax import lax
 
 from toolkit.agents.tdmpc import TDMPC
 from toolkit.bench import planning
-from toolkit.bench.products import flops, products_of
+from toolkit.bench.products import flops, make_products, products_of
 from toolkit.bench.timing import Row
 from toolkit.cli import main
 
@@ -45,6 +45,12 @@ def test_a_decision_makes_these_products():
     expected += (2 + 3 * 8) * value
     moments = 3 * 2 * 2 * 4 * horizon * action  # of the four elites
     assert flops(found) == expected + moments
+
+
+def test_the_reference_makes_exactly_the_products_of_its_programs():
+    """Products come in pairs: two programs' worth is even, whatever one makes."""
+    pairs = products_of(jax.make_jaxpr(make_products({(4, 3, 2): 3, (2, 2, 2): 1}, 2))().jaxpr)
+    assert pairs == {(4, 3, 2): 3, (4, 2, 3): 3, (2, 2, 2): 2}
 
 
 def test_the_ratio_of_the_two_dynamics():

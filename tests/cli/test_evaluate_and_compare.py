@@ -122,6 +122,19 @@ def test_two_models_on_two_datasets_are_aggregated_over_both(toolkit, trained, t
     assert any(line.startswith("other ") for line in answer.out.splitlines())
 
 
+def test_different_numbers_of_seeds_are_not_aggregated_and_that_is_said(toolkit, trained, tmp_path):
+    folders = [tmp_path / f"{model}-{data}" for model in ("koopman", "other") for data in "ab"]
+    for folder in folders:
+        shutil.copytree(trained, folder)
+        model, data = folder.name.split("-")
+        edit(folder, model=model, dataset__sha256=data * 64)
+    path = folders[0] / "result.json"
+    result = json.loads(path.read_text())
+    result["metrics"]["state_error_vs_persistence"]["per_seed"].append(0.5)
+    path.write_text(json.dumps(result))
+    assert "not aggregated: the runs have different numbers" in toolkit("compare", *folders).out
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -13,6 +13,7 @@ import pytest
 
 from tests.cli.conftest import SMALL
 from toolkit.commands import train as train_module
+from toolkit.commands.train import Train
 from toolkit.data import load
 from toolkit.evaluation import prediction_errors
 from toolkit.training import Run
@@ -137,6 +138,14 @@ def test_ctrl_c_saves_says_how_to_go_on_and_the_words_work(toolkit, tmp_path, mo
     assert toolkit(*hint[1].split()).code == 0
     states = [Run.open(tmp_path / name).state() for name in ("whole", "broken")]
     jax.tree.map(np.testing.assert_array_equal, *states)
+
+
+def test_the_words_that_go_on_keep_what_a_run_does_not_store(trained):
+    config = Run.open(trained).config
+    train = Train(learner=config.learner(), evaluate_every=20, checkpoint_seconds=5.0)
+    words = config.command(trained, train._of_this_call()).split()
+    assert words[-5:] == ["--evaluate-every", "20", "--checkpoint-seconds", "5.0", "--resume"]
+    assert Train(learner=config.learner())._of_this_call() == {}
 
 
 @pytest.mark.usefixtures("tiny")

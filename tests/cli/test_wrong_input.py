@@ -46,6 +46,26 @@ def refused_train(refused, tmp_path):
     return call
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["evaluate", "toolkit/hopper-expert", "--num-episodes", -1], "`num_episodes` must be at"),
+        (["data", "make", "toolkit/pendulum", "--seed", -1], "`seed` must not be negative"),
+        (["data", "make", "toolkit/hopper-random", "--seed", -1], "`seed` must not be negative"),
+        (["data", "make", "toolkit/hopper-random", "--threads", 0], "`threads` must be at least 1"),
+        (["data", "subsample", "toolkit/hopper-medium", "--seed", -1], "`seed` must not be neg"),
+    ],
+)
+def test_numbers_that_cannot_be(refused, tmp_path, words, sentence):
+    pytest.importorskip("mujoco")
+    out, size = ["--out", tmp_path / "out.hdf5"], ["--num-transitions", 100]
+    more = out + size if "data" in words else []
+    if "toolkit/pendulum" in words:
+        more = out
+    assert sentence in refused(*words, *more)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_missing_file(refused_train, tmp_path):
     assert "gone.hdf5" in refused_train("--data", tmp_path / "gone.hdf5")
 

@@ -188,6 +188,11 @@ def test_what_cannot_be_fetched(name, message):
         fetch(name)
 
 
+def test_an_address_without_a_scheme_is_refused():
+    with pytest.raises(UserError, match=r"must begin with http://.*, got 'mirror.example.org'"):
+        fetch("hopper-medium-v2", base_url="mirror.example.org")
+
+
 def test_published_pickles_come_from_their_commit(server, tmp_path, shared_data, monkeypatch):
     original = shared_data / "tsrl-original" / "hopper-medium-v2-ratio-100.npy"
     server.files["/hopper-medium-v2-ratio-100.npy"] = original.read_bytes()

@@ -7,6 +7,7 @@ from hypothesis import given, settings, strategies as st
 from toolkit.data import RawArrays
 from toolkit.data.loading import to_dataset
 from toolkit.data.structure import infer_structure
+from toolkit.data.tasks import parse_task
 
 
 def raw(arrays, *without, name="arrays"):
@@ -64,8 +65,20 @@ def test_without_successors_the_last_row_of_an_episode_has_none(recording):
 )
 def test_with_neither_steps_are_counted_up_to_the_named_limit(recording, name, limit):
     arrays = recording([30, limit, limit], falls=[True, False, False]).arrays()
+    task = parse_task(name)
+    if task:
+        rows = len(arrays["observations"])
+        arrays["observations"] = np.random.default_rng(0).normal(size=(rows, task.facts.obs_dim))
+        arrays["actions"] = np.zeros((rows, task.facts.action_dim))
     structure = infer_structure(raw(arrays, "timeouts", "next_observations", name=name))
     assert np.flatnonzero(structure.timeout).tolist() == [limit + 29, 2 * limit + 29]
+
+
+def test_a_name_alone_cuts_nothing(recording):
+    """`pen-strokes` is somebody's own data: the benchmark's pen has 45 numbers, and 100 steps."""
+    arrays = recording([400]).arrays()
+    structure = infer_structure(raw(arrays, "timeouts", name="pen-strokes"))
+    assert structure.bounds().tolist() == [[0, 400]] and structure.valid_next.all()
 
 
 @settings(max_examples=30, deadline=None)
@@ -122,7 +135,7 @@ def test_unmarked_breaks_are_cut_even_where_timeouts_exist(recording):
 
 
 def test_counted_cuts_do_not_keep_the_pair_across_them(recording):
-    arrays = recording([100, 100]).arrays()
+    arrays = recording([100, 100], dims=(45, 24)).arrays()
     arrays["next_observations"][:-1] = arrays["observations"][1:]
     structure = infer_structure(raw(arrays, "timeouts", name="pen-human-v1"))
     assert np.flatnonzero(structure.timeout).tolist() == [99, 199]

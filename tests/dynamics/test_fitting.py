@@ -105,3 +105,20 @@ def test_an_update_changes_parameters_and_counts(getkey):
 def test_data_and_sizes_that_do_not_fit_fail_before_training(options, message):
     with pytest.raises(UserError, match=message):
         Koopman(**options).prepare(linear_system(2, 60))
+
+
+def test_only_matrices_decay():
+    """A spectrum, the step and the data's units are no weights."""
+    data = linear_system(episodes=4)
+    learner = Koopman(
+        modes=2, hidden=4, action_hidden=4, horizon=8, reencode_every=4, batch_size=4,
+        weight_decay=0.1, learning_rate=1e-2, num_updates=20, step_size="fixed",
+    )  # fmt: skip
+    before = learner.init(data, key=jr.key(0)).model
+    states = init_states(learner, data, seeds=(0,))
+    sampler = learner.prepare(data)
+    chunks = train(learner, states, sampler, seeds=(0,), num_updates=20, chunk_updates=20)
+    ((states, _),) = chunks
+    after = select_seed(states, 0).model
+    np.testing.assert_array_equal(after.spectrum.log_step, before.spectrum.log_step)
+    np.testing.assert_array_equal(after.heads.reward_mean, before.heads.reward_mean)

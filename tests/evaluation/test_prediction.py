@@ -85,6 +85,14 @@ def test_data_of_other_dimensions_are_refused(model):
         prediction_errors(TrainedDynamics(model, NORMALISER), other, horizon=2)
 
 
+def test_only_episodes_with_a_window_are_counted(model):
+    obs = np.arange(60.0).reshape(30, 2)
+    timeout = np.isin(np.arange(30), [4, 24, 29])  # episodes of 5, 20 and 5 steps
+    data = Dataset.from_arrays(obs, np.zeros((30, 1)), np.zeros(30), timeout=timeout)
+    errors = prediction_errors(TrainedDynamics(model, NORMALISER), data, horizon=8)
+    assert (errors.num_windows, errors.num_episodes) == (12, 1)
+
+
 def test_a_horizon_longer_than_any_episode_is_refused(model, walk):
     with pytest.raises(UserError, match="`horizon` is 31, but the longest unbroken run"):
         prediction_errors(TrainedDynamics(model, NORMALISER), walk, horizon=31)

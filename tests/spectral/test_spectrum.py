@@ -123,6 +123,15 @@ def test_frequency_and_lifetime_in_hertz_and_seconds(getkey):
     assert float(spectrum.lifetimes(0.02)[0]) == pytest.approx(-0.02 / np.log(0.9), rel=1e-5)
 
 
+def test_a_pure_rotation_lives_for_ever(getkey):
+    assert np.isposinf(Spectrum(2, decay=0.0, key=getkey()).lifetimes(0.1)).all()
+
+
+def test_a_spread_spectrum_has_no_common_decay(getkey):
+    with pytest.raises(UserError, match=r"`decay` is where one common real part starts.*got -0.9"):
+        Spectrum(2, real_part="spread", decay=-0.9, key=getkey())
+
+
 def test_a_turn_of_more_than_half_a_circle_is_seen_as_a_slower_one(getkey):
     spectrum = Spectrum(1, step_init=1.0, key=getkey())
     spectrum = eqx.tree_at(lambda s: s.imag, spectrum, jnp.array([2 * np.pi * 0.9]))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pytest
 
 from toolkit.cli import main
+from toolkit.envs.interface import EnvSpec
 from toolkit.errors import UserError
 from toolkit.registry import find_model
 from toolkit.studies import control
@@ -124,6 +126,24 @@ def test_curves_count_control_steps_and_are_cut_to_the_points_of_every_seed():
     steps, returns = curves_of([longer, ROWS[1]])["a"]["tdmpc"]
     assert steps.tolist() == [2000, 4000]
     assert returns.tolist() == [[1.0, 2.0], [150.0, 300.0]]
+
+
+def test_curves_of_runs_of_other_lengths_meet_where_both_were_scored():
+    long = ROWS[0] | {"curve_env_steps": [500, 1000, 2000], "curve_return": [1.0, 2.0, 3.0]}
+    short = ROWS[1] | {"curve_env_steps": [250, 500, 1000], "curve_return": [7.0, 8.0, 9.0]}
+    steps, returns = curves_of([long, short])["a"]["tdmpc"]
+    assert steps.tolist() == [500 * ROWS[0]["repeat"], 1000 * ROWS[0]["repeat"]]
+    assert returns.tolist() == [[1.0, 2.0], [8.0, 9.0]]
+    apart = ROWS[1] | {"curve_env_steps": [300], "curve_return": [7.0]}
+    _, returns = curves_of([long, apart])["a"]["tdmpc"]
+    assert returns.tolist() == [[1.0, 2.0, 3.0]]
+
+
+def test_fast_agents_can_begin():
+    spec = EnvSpec("dmc/cartpole-swingup", 5, 1, 125, image_size=24)
+    for candidate in CANDIDATES.values():
+        options = FAST_OPTIONS[candidate.model] | candidate.options
+        find_model(candidate.model).load()(**options).init(spec, key=jax.random.key(0))
 
 
 def test_every_candidate_can_be_made_in_every_size():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from toolkit.cli import main
 from toolkit.data import load
+from toolkit.data.subsampling import subsample_episodes
 from toolkit.errors import UserError
 from toolkit.studies import data_size, small_data
 from toolkit.studies.comparison import Candidate
@@ -31,6 +34,11 @@ def study(tmp_path, **changes):
     return DataSize(out=tmp_path / "table.json", **(settings | changes))
 
 
+def parts_folder(tmp_path):
+    (folder,) = (tmp_path / "runs").iterdir()
+    return folder
+
+
 def rows_of(tmp_path):
     return Table.read(tmp_path / "table.json")["rows"]
 
@@ -45,7 +53,7 @@ def test_each_seed_draws_its_own_parts_and_smaller_ones_lie_within_larger(
         (600, 0, 0), (1500, 0, 0), (600, 1, 1), (1500, 1, 1),
     ]  # fmt: skip
     parts = {
-        (size, seed): load(tmp_path / "runs" / f"hopper-medium-{size}-draw-{seed}.hdf5")
+        (size, seed): load(parts_folder(tmp_path) / f"hopper-medium-{size}-draw-{seed}.hdf5")
         for size in (600, 1500) for seed in (0, 1)
     }  # fmt: skip
     whole = load(DATA)
@@ -66,6 +74,16 @@ def test_each_seed_draws_its_own_parts_and_smaller_ones_lie_within_larger(
     assert study(tmp_path, seeds="0,1").run() == 0
     assert rows_of(tmp_path) == rows
     assert "600" in capsys.readouterr().out
+
+
+def test_parts_of_other_data_with_the_same_name_lie_elsewhere(tmp_path):
+    whole = load(DATA)
+    other = subsample_episodes(whole, num_transitions=5000, seed=7)
+    other = replace(other, source=replace(other.source, sha256="f" * 64))
+    own = study(tmp_path)
+    first, second = own.part(whole, 600, 0), own.part(other, 600, 0)
+    assert first != second
+    assert load(first).source.sha256 != load(second).source.sha256
 
 
 def test_all_of_the_data_is_the_dataset_itself(tmp_path):

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from toolkit.data import load
 from toolkit.errors import UserError
 from toolkit.studies import ablation, comparison
 from toolkit.studies.ablation import GROUPS, Ablation
@@ -173,6 +174,26 @@ def test_the_papers_table_is_whole():
     rewards = PAPER["reward_error"]  # the GRU's lower in five rows, the Koopman model's in three
     ahead = [np.sign(row["gru"] - row["koopman"]) for row in rewards.values()]
     assert (ahead.count(-1), ahead.count(1), ahead.count(0)) == (5, 3, 1)
+
+
+def test_rows_of_two_processes_are_all_kept(tmp_path):
+    first, second = (Table(tmp_path / "t.json", {}) for _ in range(2))
+    for table, seed in ((first, 0), (second, 1), (first, 2)):
+        table.rows.append({"dataset": {"label": "a"}, "seed": seed, "sizes": (1, 2)})
+        table.save()
+    assert sorted(row["seed"] for row in Table(first.path, {}).rows) == [0, 1, 2]
+
+
+def test_data_that_would_be_taken_for_one_another_are_refused(tmp_path):
+    table = Table(tmp_path / "t.json", {})
+    with pytest.raises(UserError, match="names two datasets 'x'"):
+        table.check_data(["a/x.hdf5", "b/x.hdf5"])
+    name, own = "toolkit/hopper-medium", load("toolkit/hopper-medium").source.sha256
+    table.rows.append({"dataset": {"label": "hopper-medium", "sha256": own}})
+    table.check_data([name])
+    table.rows[0]["dataset"]["sha256"] = "0" * 64
+    with pytest.raises(UserError, match="has rows of other data under the name 'hopper-medium'"):
+        table.check_data([name])
 
 
 def test_rows_that_share_a_passport_share_it_in_the_file_and_are_whole_again_when_read(tmp_path):

@@ -12,13 +12,14 @@ from toolkit.errors import UserError
 from toolkit.registry import find_model
 from toolkit.studies import small_data
 from toolkit.studies.comparison import Candidate
-from toolkit.studies.score_table import PAPER, summary
+from toolkit.studies.score_table import PAPER, budget_cell, summary
 from toolkit.studies.small_data import (
     CANDIDATES,
     REPRESENTATIONS,
     Effort,
     SmallData,
     builds_on,
+    is_done,
 )
 from toolkit.studies.table import Table
 from toolkit.training import driver
@@ -103,6 +104,20 @@ def row(label, agent, seed, score, updates=10):
         "dataset": {"label": label}, "candidate": agent, "seed": seed, "num_updates": updates,
         "normalized_score": score,
     }  # fmt: skip
+
+
+def test_a_longer_representation_is_not_done_yet():
+    beneath = {"hyperparameters": {"num_updates": 20}}
+    rows = [row("x", "tsrl", 0, 1.0) | {"representation": beneath},
+            row("x", "bc", 0, 1.0) | {"representation": None}]  # fmt: skip
+    for updates, done in ((20, True), (30, False)):
+        assert is_done(rows, "x.hdf5", "tsrl", [0], Effort(10, updates, 1)) is done
+        assert is_done(rows, "x.hdf5", "bc", [0], Effort(10, updates, 1))
+
+
+def test_a_cell_tells_the_budgets_of_all_its_seeds():
+    rows = [row("x", "bc", 0, 1.0, updates=100_000), row("x", "bc", 1, 1.0, updates=50_000)]
+    assert budget_cell(rows) == "2 × 50,000 to 100,000"
 
 
 def test_the_table_stands_beside_the_papers_and_shows_the_longest_run():

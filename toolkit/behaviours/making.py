@@ -17,7 +17,7 @@ from toolkit.data.tasks import QUALITIES
 from toolkit.drafts import draft_of
 from toolkit.envs.batched import Physics
 from toolkit.envs.robots import ROBOTS, Robot
-from toolkit.errors import UserError
+from toolkit.errors import UserError, check_seed
 from toolkit.registry import suggest
 from toolkit.training.passport import installed_version
 
@@ -101,10 +101,13 @@ def make_dataset(
     `on_rows` is told how many rows were written.
 
     Raises:
-        UserError: the name is unknown, `num_transitions` is below one per part, MuJoCo is
-            missing, or the file cannot be written.
+        UserError: the name is unknown, `num_transitions` is below one per part, the seed is
+            negative, there is no thread, MuJoCo is missing, or the file cannot be written.
     """
     plan, path = recipe(name), Path(out)
+    check_seed(seed)
+    if threads is not None and threads < 1:
+        raise UserError(f"`threads` must be at least 1, got {threads}.")
     shares = _shares(num_transitions, len(plan.parts))
     physics = Physics(plan.robot, threads=threads)
     try:

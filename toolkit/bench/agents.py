@@ -71,18 +71,19 @@ def measure(
             raise UserError(f"`models`: {name} is measured by `toolkit bench pixels`.")
         for robot in robots:
             learner = MODELS[name].load()(**OPTIONS)
+            counts = tuple(dict.fromkeys(seeds)) if not is_online(learner) else (1,)
             cases = {
                 f"agents/{name}/{robot}/seeds={count}": make_update(
                     learner, SPECS[robot], count, updates
                 )
-                for count in (seeds if not is_online(learner) else (1,))
+                for count in counts
             }
             products = make_products(one_update(learner, SPECS[robot]), updates)
             seconds = interleaved({REFERENCE: products, **cases}, repetitions)
             reference = float(np.median(seconds.pop(REFERENCE))) / updates
             measured = [
                 _row(case, float(np.median(times)) / updates, reference, count, len(times))
-                for (case, times), count in zip(seconds.items(), seeds, strict=True)
+                for (case, times), count in zip(seconds.items(), counts, strict=True)
             ]
             on_rows(measured)
             found += measured

@@ -97,7 +97,8 @@ def make_products(products: Products, times: int) -> Callable[[], Any]:
     """As many products of each shape as `times` programs make, and nothing else, compiled.
 
     Products of one shape follow each other, (m, k)·(k, n) and (m, n)·(n, k) in turn, each the
-    next one's operand, so that none can be left out and nothing is copied between them.
+    next one's operand, so that none can be left out and nothing is copied between them. They come
+    in pairs, so an even `times` makes exactly as many.
     """
     pairs = [max(1, round(count * times / 2)) for count in products.values()]
     rng = np.random.default_rng(0)  # JAX would compile a generator for every shape

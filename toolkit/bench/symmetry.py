@@ -19,6 +19,7 @@ from toolkit.symmetry import AbstractKoopmanCore, KoopmanForward, SpectralCore
 
 REFERENCE = "symmetry/eigenspace"
 OBS, ACTION = 11, 3  # a hopper's
+HIDDEN = 512  # units of the encoders' and decoders' layers, as in the bilinear model's training
 ROUNDS = 5  # batches in one compiled call, as a chunk of training has them
 GENERATORS = ("spectral", "polynomial", "commutator", "random", "sylvester")
 
@@ -31,15 +32,17 @@ def measure(
     `ratio` is how many times faster than the eigendecomposition of every sample that is.
 
     The first rows shift latent pairs. With `whole` the rows `… with the states` also encode both
-    states and decode them, which is the same work for all generators of a model. Both models have
-    the same number of real latent coordinates.
+    states and decode them, which is the same work for all: both models have the same number of
+    real latent coordinates, and layers of one width.
     """
     keys = jr.split(jr.key(0), 3)
     models: dict[str, AbstractKoopmanCore] = dict.fromkeys(
         ("eigenspace", *GENERATORS),
-        KoopmanForward(OBS, ACTION, latent_dim=latent_dim, key=keys[0]),
+        KoopmanForward(OBS, ACTION, latent_dim=latent_dim, hidden=HIDDEN, key=keys[0]),
     )
-    models["spectral"] = SpectralCore(OBS, ACTION, modes=latent_dim // 2, key=keys[0])
+    models["spectral"] = SpectralCore(
+        OBS, ACTION, modes=latent_dim // 2, hidden=HIDDEN, key=keys[0]
+    )
     count = ROUNDS * batch
     flat = Transitions(
         jr.normal(keys[1], (count, OBS)), jr.uniform(keys[2], (count, ACTION), minval=-1.0),

@@ -44,7 +44,12 @@ class Compare:
         tasks = by_task(results)
         print(f"{metric}\n\n{_show('run', lines)}\n")
         if len(tasks) > 1:
-            print(f"over {len(tasks)} datasets\n\n{_show('model', over_tasks(tasks, metric))}\n")
+            together = over_tasks(tasks, metric)
+            unequal = "not aggregated: the runs have different numbers of seeds"
+            print(
+                f"over {len(tasks)} datasets\n\n"
+                f"{_show('model', together) if together else unequal}\n"
+            )
         verdicts = dict.fromkeys(verdict(task) for task in tasks)
         print("\n".join(text for _, text in verdicts))
         return 0 if all(good for good, _ in verdicts) else 1

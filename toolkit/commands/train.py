@@ -120,12 +120,20 @@ class Train(Generic[Learner]):
             return 1
         except KeyboardInterrupt:
             update = run.header()["update"] if run.has_checkpoint else 0
-            command = run.config.command(run.folder)
+            command = run.config.command(run.folder, self._of_this_call())
             print(
                 f"Stopped at update {update} of {total}; continue with: {command}", file=sys.stderr
             )
             return 130
         return 0
+
+    def _of_this_call(self) -> dict[str, int | float]:
+        """What changes no number of the run, so that its folder does not know it."""
+        chosen = {
+            "evaluate_every": self.evaluate_every, "checkpoint_seconds": self.checkpoint_seconds,
+        }  # fmt: skip
+        usual = Train.__dataclass_fields__
+        return {name: value for name, value in chosen.items() if value != usual[name].default}
 
 
 class _Bar:

@@ -41,6 +41,13 @@ class RawArrays:
         return parse_task(self.name)
 
     @property
+    def fitting_task(self) -> Task | None:
+        """That task, if the dimensions are its own; `pen-strokes.hdf5` may be anybody's."""
+        task = self.task
+        shapes = (*self.observations.shape[1:], *self.actions.shape[1:])
+        return task if task and (task.facts.obs_dim, task.facts.action_dim) == shapes else None
+
+    @property
     def stored(self) -> dict[str, np.ndarray]:
         """The arrays that are there, by D4RL's key."""
         every = {key: getattr(self, key) for key in (*REQUIRED, *OPTIONAL)}

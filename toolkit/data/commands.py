@@ -156,7 +156,7 @@ class Make:
 
         from toolkit.behaviours import make_dataset
 
-        with tqdm(total=self.num_transitions, unit=" rows", dynamic_ncols=True) as bar:
+        with tqdm(total=self.num_transitions, unit=" rows", dynamic_ncols=True, delay=0.1) as bar:
 
             def move(rows: int) -> None:
                 bar.update(rows)

@@ -104,9 +104,10 @@ def _successors(raw: RawArrays, structure: Structure) -> list[Finding]:
 
 def _length(raw: RawArrays, structure: Structure) -> list[Finding]:
     """Episodes longer than the named task allows."""
-    if raw.task is None:
+    task = raw.fitting_task
+    if task is None:
         return []
-    limit, bounds = raw.task.max_episode_steps, structure.bounds()
+    limit, bounds = task.max_episode_steps, structure.bounds()
     long = np.diff(bounds, axis=1)[:, 0] > limit
     if not long.any():
         return []
@@ -114,7 +115,7 @@ def _length(raw: RawArrays, structure: Structure) -> list[Finding]:
     starts[bounds[long, 0]] = True
     return [finding(
         "error", "episode-too-long",
-        f"{long.sum():,} episodes have more than the {limit} steps that {raw.task.family} allows.",
+        f"{long.sum():,} episodes have more than the {limit} steps that {task.family} allows.",
         "several episodes run into each other without a flag, and windows cross between them.",
         _MARK, starts,
     )]  # fmt: skip
@@ -122,19 +123,20 @@ def _length(raw: RawArrays, structure: Structure) -> list[Finding]:
 
 def _early_timeouts(raw: RawArrays, structure: Structure) -> list[Finding]:
     """Timeouts before the task's limit, as D4RL's replay sets have at the end of an iteration."""
-    if raw.task is None or raw.timeouts is None:
+    task = raw.fitting_task
+    if task is None or raw.timeouts is None:
         return []
     bounds = structure.bounds()
     stored = flag(raw.timeouts, len(structure.terminal))[bounds[:, 1] - 1]
     length = np.diff(bounds, axis=1)[:, 0]
-    short = stored & (length < 0.9 * raw.task.max_episode_steps)
+    short = stored & (length < 0.9 * task.max_episode_steps)
     if not short.any():
         return []
     rows = np.zeros(len(structure.terminal), bool)
     rows[bounds[short, 1] - 1] = True
     return [finding(
         "note", "timeouts-early",
-        f"{short.sum():,} timeouts come before step {raw.task.max_episode_steps}, the earliest "
+        f"{short.sum():,} timeouts come before step {task.max_episode_steps}, the earliest "
         f"after {length[short].min()} steps.",
         "the recording was cut, not the episode (D4RL's replay sets do this whenever a thousand "
         "steps were sampled, D4RL#162); returns of these episodes are partial.",

@@ -18,6 +18,8 @@ from toolkit.errors import UserError
 
 CHUNK_BYTES = 1 << 16
 TIMEOUT_SECONDS = 30.0
+#: What an address can begin with.
+SCHEMES = ("http://", "https://", "file://")
 _FIRST_BYTES = {".hdf5": b"\x89HDF", ".npy": b"\x93NUMPY"}
 
 
@@ -46,6 +48,8 @@ def fetch(name: str, *, folder: str | Path | None = None, base_url: str | None =
         what = own[entry.kind] if entry else "is not a published dataset"
         raise UserError(f"{name}: this name {what}; `toolkit data list` shows what can be fetched.")
     base = base_url or os.environ.get("TOOLKIT_DATA_URL") or entry.base_url
+    if not base.startswith(SCHEMES):
+        raise UserError(f"An address must begin with {' or '.join(SCHEMES)}, got {base!r}.")
     path = cached_path(entry, Path(folder) if folder else None)
     return _retrieve(entry, f"{base.rstrip('/')}/{entry.remote_path}", path)
 

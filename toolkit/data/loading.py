@@ -110,9 +110,7 @@ def describe(raw: RawArrays) -> Source:
     The environment and its time step come from the file's own attributes, else from the task
     that the name speaks of, provided that the dimensions agree.
     """
-    task = raw.task
-    dims = (raw.observations.shape[-1], raw.actions.shape[-1])
-    facts = task.facts if task and (task.facts.obs_dim, task.facts.action_dim) == dims else None
+    facts = raw.fitting_task.facts if raw.fitting_task else None
     env = raw.attributes.get("env") or (facts.env if facts else None)
     dt = raw.attributes.get("dt") or (facts.dt if facts else _dt_of_env(env))
     return Source(

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from toolkit.data.arrays import arrays_sha256
 from toolkit.data.dataset import Dataset, Source
 from toolkit.data.systems import AbstractSystem, State, advance, make_system
-from toolkit.errors import UserError
+from toolkit.errors import UserError, check_seed
 from toolkit.types import Action
 
 EXCITATIONS = ("white", "ornstein-uhlenbeck", "multisine", "zero")
@@ -38,7 +38,8 @@ def simulate(
     timeout; nothing here is terminal. The same arguments give the same data on one machine.
 
     Raises:
-        UserError: the name or the excitation is unknown, or a count is below one.
+        UserError: the name or the excitation is unknown, a count is below one, or the seed is
+            negative.
     """
     if isinstance(name, AbstractSystem):
         system, name = name, type(name).__name__.lower()
@@ -52,6 +53,7 @@ def simulate(
     for argument, count in [("num_episodes", num_episodes), ("episode_steps", episode_steps)]:
         if count < 1:
             raise UserError(f"`{argument}` must be at least 1, got {count}.")
+    check_seed(seed)
     rng = np.random.default_rng(seed)
     bound = np.array(system.start_bound())
     starts = jnp.asarray(rng.uniform(-bound, bound, (num_episodes, len(bound))), jnp.float32)

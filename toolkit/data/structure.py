@@ -41,8 +41,8 @@ def infer_structure(raw: RawArrays) -> Structure:
 
     A terminal ends an episode. So does a stored timeout, a row whose stored successor is not the
     row after it, and a row whose successor is a reset state. Without `timeouts`, an episode also
-    ends at the limit of the named task, and, where there are no successors to compare, after
-    1000 rows for unknown tasks, as `d4rl.qlearning_dataset` counts.
+    ends at the limit of the named task, if the dimensions are that task's, and, where there are no
+    successors to compare, after 1000 rows for unknown tasks, as `d4rl.qlearning_dataset` counts.
 
     A stored successor is false behind a row whose successor is a reset state: D4RL's
     `qlearning_dataset` pairs terminal rows with the next episode's first observation.
@@ -90,8 +90,8 @@ def _follows(obs: np.ndarray, successor: np.ndarray | None) -> np.ndarray:
 def _step_limit(raw: RawArrays) -> int | None:
     if raw.timeouts is not None:
         return None
-    if raw.task is not None:
-        return raw.task.max_episode_steps
+    if raw.fitting_task is not None:
+        return raw.fitting_task.max_episode_steps
     return DEFAULT_MAX_EPISODE_STEPS if raw.next_observations is None else None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from toolkit.data.dataset import Dataset
-from toolkit.errors import UserError
+from toolkit.errors import UserError, check_seed
 
 LISTED = 1000
 """Chosen episodes that are listed; more would not fit into an attribute of a file."""
@@ -38,6 +38,7 @@ def subsample_episodes(
         raise UserError(
             "Exactly one of `num_episodes`, `fraction` and `num_transitions` must be given."
         )
+    check_seed(seed)
     order = np.random.default_rng(seed).permutation(dataset.num_episodes)
     if num_transitions is not None:
         wanted = _number_closest(dataset, order, num_transitions)
@@ -138,6 +139,7 @@ def split_episodes(
         raise UserError(
             f"{dataset.source.name!r} has a single episode, so it cannot be split by episode."
         )
+    check_seed(seed)
     order = np.random.default_rng(seed).permutation(count)
     num_test = min(max(round(test_fraction * count), 1), count - 1)
     test, train = np.sort(order[:num_test]), np.sort(order[num_test:])

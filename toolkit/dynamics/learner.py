@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Int
@@ -57,7 +58,7 @@ class AbstractDynamicsLearner(AbstractLearner):
     consistency_weight: float = 1e-3
     """Weight of L_cons in Eq. 7."""
     weight_decay: float = 0.0
-    """Decoupled weight decay."""
+    """Decoupled weight decay, of matrices only: a spectrum and the data's units are no weights."""
     max_gradient_norm: float = 1.0
     """Gradients are scaled down to this norm."""
 
@@ -119,9 +120,10 @@ class AbstractDynamicsLearner(AbstractLearner):
         }
 
     def choose_steps(self, key: Key) -> Steps:
-        """Evenly spaced steps of a piece with a random offset, so that each is met equally often.
+        """Evenly spaced steps of a piece with a random offset.
 
-        Where the window has several pieces their last step is always among them.
+        `Steps.spread` says how often each is met. Where the window has several pieces, their last
+        step is always among them.
         """
         length = self.reencode_every or self.horizon
         pieces = self.horizon // length
@@ -141,5 +143,10 @@ class AbstractDynamicsLearner(AbstractLearner):
         )  # fmt: skip
         return optax.chain(
             optax.clip_by_global_norm(self.max_gradient_norm),
-            optax.adamw(rate, weight_decay=self.weight_decay),
+            optax.adamw(rate, weight_decay=self.weight_decay, mask=_are_weights),
         )
+
+
+def _are_weights(params: Any) -> Any:
+    """Which leaves are matrices."""
+    return jax.tree.map(lambda leaf: leaf.ndim >= 2, params)

@@ -29,7 +29,11 @@ class Steps(eqx.Module):
 
     @classmethod
     def spread(cls, length: int, count: int, *, key: Key) -> Steps:
-        """About `count` of the steps 1…length, evenly spaced, with a random offset."""
+        """About `count` of the steps 1…length, evenly spaced, with a random offset.
+
+        Each is met equally often where the stride divides the length. Elsewhere those in the
+        middle are met more often than those near both ends, up to twice as often.
+        """
         stride = -(-length // min(count, length))
         count = length // stride
         offset = jr.randint(key, (), 0, length - (count - 1) * stride)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toolkit.envs.interface import AbstractEnvs
-from toolkit.errors import UserError
+from toolkit.errors import UserError, check_seed
 
 
 def make_envs(
@@ -31,8 +31,7 @@ def make_envs(
     from toolkit.envs.gymnasium_envs import GymnasiumEnvs
     from toolkit.envs.robots import find_robot
 
-    if seed < 0:
-        raise UserError(f"`seed` must not be negative, got {seed}.")
+    check_seed(seed)
     if threads is not None and threads < 1:
         raise UserError(f"`threads` must be at least 1, got {threads}.")
     if env_id.startswith(PREFIX):

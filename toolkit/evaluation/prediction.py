@@ -51,6 +51,7 @@ class PredictionErrors(eqx.Module):
     persistence: Float[np.ndarray, " horizon"]
     mean: Float[np.ndarray, " horizon"]
     num_windows: int
+    num_episodes: int  # that have a window
 
     @property
     def state_vs_persistence(self) -> float:
@@ -97,8 +98,9 @@ def prediction_errors(
     weight = (np.arange(padded.size) < len(starts)).astype(np.float32).reshape(-1, _BATCH)
     sums = _error_sums(trained, sampler, jnp.asarray(padded), jnp.asarray(weight), reencode_every)
     return PredictionErrors(
-        *(np.asarray(total, np.float64) / len(starts) for total in sums), num_windows=len(starts)
-    )
+        *(np.asarray(total, np.float64) / len(starts) for total in sums),
+        num_windows=len(starts), num_episodes=len(np.unique(np.asarray(dataset.episode)[starts])),
+    )  # fmt: skip
 
 
 @eqx.filter_jit

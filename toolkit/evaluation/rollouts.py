@@ -65,6 +65,7 @@ def evaluate_policy(
         UserError: `num_episodes` is below one, the environment is unknown, the policy does not
             fit it, or the simulation breaks.
     """
+    check_episodes(num_episodes)
     returns, lengths = np.zeros(num_episodes), np.zeros(num_episodes, int)
     for steps, running in first_episodes(
         policy, env_id, num_episodes=num_episodes, seed=seed, threads=threads
@@ -72,6 +73,16 @@ def evaluate_policy(
         returns += np.where(running, steps.reward, 0.0)
         lengths += running
     return Rollouts(env_id, seed, returns, lengths)
+
+
+def check_episodes(num_episodes: int) -> None:
+    """Refuse a number of episodes that nothing can be said of.
+
+    Raises:
+        UserError: it is below one.
+    """
+    if num_episodes < 1:
+        raise UserError(f"`num_episodes` must be at least 1, got {num_episodes}.")
 
 
 def first_episodes(
@@ -89,8 +100,7 @@ def first_episodes(
     Raises:
         UserError: as for `evaluate_policy`.
     """
-    if num_episodes < 1:
-        raise UserError(f"`num_episodes` must be at least 1, got {num_episodes}.")
+    check_episodes(num_episodes)
     envs = make_envs(env_id, num_episodes, seed=seed, threads=threads, image_size=policy.sees())
     memory = initial_memories(policy, num_episodes)
     running, root, step = np.ones(num_episodes, bool), jr.key(seed), 0

@@ -27,7 +27,6 @@ class Evaluation:
 
     errors: tuple[PredictionErrors, ...]
     source: Source
-    num_episodes: int
     horizon: int
     reencode_every: int
 
@@ -59,7 +58,7 @@ def evaluate(
         for index in range(len(run.config.seeds))
     )  # fmt: skip
     every = state.model.reencode_every if reencode_every is None else reencode_every
-    return Evaluation(errors, test.source, test.num_episodes, horizon, every)
+    return Evaluation(errors, test.source, horizon, every)
 
 
 def reachable_horizon(test: Dataset, wanted: int = HORIZON) -> int:
@@ -117,7 +116,7 @@ def make_result(run: Run, evaluation: Evaluation) -> dict[str, Any]:
             "horizon": evaluation.horizon,
             "reencode_every": evaluation.reencode_every,
             "num_test_windows": evaluation.errors[0].num_windows,
-            "num_test_episodes": evaluation.num_episodes,
+            "num_test_episodes": evaluation.errors[0].num_episodes,
             "test_data": {
                 "name": source.name,
                 "sha256": source.sha256,

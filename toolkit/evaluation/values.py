@@ -18,6 +18,7 @@ from toolkit.data.normaliser import Normaliser
 from toolkit.evaluation.rollouts import (
     EVALUATION_SEED,
     NUM_EPISODES,
+    check_episodes,
     first_episodes,
     normalised_score,
 )
@@ -78,6 +79,7 @@ def play(
     Raises:
         UserError: as for `evaluate_policy`.
     """
+    check_episodes(num_episodes)
     kept: list[tuple[np.ndarray, ...]] = []
     fell = np.zeros(num_episodes, bool)
     last: Any = None

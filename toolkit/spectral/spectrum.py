@@ -77,6 +77,11 @@ class Spectrum(eqx.Module):
         if not step > 0:
             raise UserError(f"`step_init` must be positive, got {step}.")
         if real_part == "spread":
+            if decay != DEFAULT_DECAY:
+                raise UserError(
+                    "`decay` is where one common real part starts, and `real_part` 'spread' draws "
+                    f"one for each mode: leave it out, or choose another `real_part`; got {decay}."
+                )
             lifetimes = np.log(LIFETIMES)
             drawn = jr.uniform(
                 jr.fold_in(key, 1), (modes,), minval=lifetimes[0], maxval=lifetimes[1]
@@ -153,7 +158,8 @@ class Spectrum(eqx.Module):
 
     def lifetimes(self, dt: float) -> Float[Array, " modes"]:
         """Seconds until a mode has shrunk to 1/e; infinite for μ = 0, negative where it grows."""
-        return -dt / self._exponent().real
+        decay = -self._exponent().real
+        return jnp.where(decay == 0, jnp.inf, dt / decay)
 
     def _exponent(self) -> Complex[Array, " modes"]:
         eigenvalues, step = self.eigenvalues, self.step

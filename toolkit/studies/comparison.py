@@ -127,6 +127,7 @@ class Comparison:
         if not self.fast:
             budget = Budget.of(self.seconds, self.num_updates, self.max_windows)
         table = Table(self.out, asdict(budget))
+        table.check_data(self.data)
         fill(
             table, candidates, self.data, parse_seeds(self.seeds), budget,
             on_row=lambda row: print(told(row), flush=True),

@@ -61,7 +61,7 @@ _FAST_PLANNING = {
     "elites": 2, "iterations": 1, "random_steps": 8, "replay_capacity": 256,
 }  # fmt: skip
 _FAST_PIXELS = {
-    "image_size": 24, "filters": 2, "features": 4, "hidden": 8, "batch_size": 4,
+    "image_size": 24, "shift": 1, "filters": 9, "features": 4, "hidden": 8, "batch_size": 4,
     "random_steps": 8, "replay_capacity": 256,
 }  # fmt: skip
 FAST_OPTIONS: dict[str, dict[str, Any]] = {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from toolkit.studies import layout
-from toolkit.studies.layout import Grid, line, mean_and_spread, with_interval
+from toolkit.studies.layout import Grid, from_to, line, mean_and_spread, with_interval
 from toolkit.studies.table import Row
 
 #: The largest return of an episode in DeepMind Control.
@@ -22,7 +22,8 @@ def longest(rows: Sequence[Row]) -> list[Row]:
 def curves_of(rows: Sequence[Row]) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
     """Learning curves by task and agent: control steps `(points,)`, returns `(seeds, points)`.
 
-    Seeds are cut to the points that all of them have.
+    Seeds are cut to the points that all of them have; where none are, as of runs of very different
+    lengths, the longest runs speak for themselves.
     """
     found: dict[str, dict[str, list[Row]]] = {}
     for row in longest(rows):
@@ -31,9 +32,15 @@ def curves_of(rows: Sequence[Row]) -> dict[str, dict[str, tuple[np.ndarray, np.n
     for task, agents in found.items():
         curves[task] = {}
         for agent, of in agents.items():
-            points = min(len(row["curve_return"]) for row in of)
-            steps = np.array(of[0]["curve_env_steps"][:points]) * of[0]["repeat"]
-            curves[task][agent] = steps, np.array([r["curve_return"][:points] for r in of], float)
+            every = [dict(zip(r["curve_env_steps"], r["curve_return"], strict=True)) for r in of]
+            common = set.intersection(*map(set, every))
+            if not common:
+                furthest = max(max(curve) for curve in every)
+                every = [curve for curve in every if max(curve) == furthest]
+                common = set.intersection(*map(set, every))
+            steps = sorted(common)
+            returns = np.array([[curve[step] for step in steps] for curve in every], float)
+            curves[task][agent] = np.array(steps) * of[0]["repeat"], returns
     return curves
 
 
@@ -79,8 +86,7 @@ def _score(rows: Sequence[Row]) -> str:
 def _budget(rows: Sequence[Row]) -> str:
     if not rows:
         return ""
-    steps = sorted({row["num_env_steps"] * row["repeat"] for row in rows})
-    told = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}"
+    told = from_to([row["num_env_steps"] * row["repeat"] for row in rows])
     return f"{len(rows)} × {told}{', reduced' if any(r['reduced'] for r in rows) else ''}"
 
 

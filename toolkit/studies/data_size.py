@@ -57,10 +57,17 @@ class DataSize(AgentStudy):
             for size in sizes:
                 where = self.part(whole, size, seed)
                 for name in self.agents:
-                    self.complete(table, where, name, (seed,), {"size": size, "draw": seed})
+                    self.complete(
+                        table, where, name, (seed,), runs=self.folder(whole),
+                        about={"size": size, "draw": seed},
+                    )  # fmt: skip
         print(*summary(table.rows), sep="\n")
         print(f"The table is in {self.out}.")
         return 0
+
+    def folder(self, whole: Any) -> Path:
+        """Where the parts of these very data lie, and the runs on them."""
+        return self.runs / (whole.source.sha256 or "simulated")[:12]
 
     def part(self, whole: Any, size: int, seed: int) -> str:
         """The file that holds a part, written if it is not there; of everything, `data` itself."""
@@ -69,7 +76,7 @@ class DataSize(AgentStudy):
 
         if size == whole.num_transitions:
             return self.data
-        path = self.runs / f"{Path(self.data).stem}-{size}-draw-{seed}.hdf5"
+        path = self.folder(whole) / f"{Path(self.data).stem}-{size}-draw-{seed}.hdf5"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             write_d4rl(path, subsample_episodes(whole, num_transitions=size, seed=seed))

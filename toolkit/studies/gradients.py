@@ -82,6 +82,7 @@ class Gradients:
             if value < 1:
                 raise UserError(f"`{name}` must be at least 1, got {value}.")
         table = Table(self.out, asdict(effort) | {"lags": list(LAGS)})
+        table.check_data([self.data])
         label, done = Path(self.data).stem, {identity(row) for row in table.rows}
         for seed in parse_seeds(self.seeds):
             for name in self.models:

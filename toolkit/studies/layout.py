@@ -47,6 +47,12 @@ def line(title: str, texts: Sequence[str], width: int, title_width: int = 36) ->
     return f"{title:{title_width}s}" + "".join(f"{text:>{width}s}" for text in texts)
 
 
+def from_to(numbers: Sequence[int]) -> str:
+    """The least and the greatest number, or the one that there is."""
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
 def mean_and_spread(values: Sequence[float], digits: int) -> str:
     """The mean, with the standard deviation where there are several; a dash for none."""
     if not values:

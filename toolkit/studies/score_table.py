@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from toolkit.studies import layout
-from toolkit.studies.layout import Grid, line, mean_and_spread, with_interval
+from toolkit.studies.layout import Grid, from_to, line, mean_and_spread, with_interval
 from toolkit.studies.table import Row, identity
 
 #: Mean normalised scores of arXiv:2306.04220 Table 1, on its own samples of about 10k rows.
@@ -92,7 +92,7 @@ def score_cell(rows: Sequence[Row]) -> str:
 
 def budget_cell(rows: Sequence[Row]) -> str:
     """How many seeds, and how many updates each."""
-    return f"{len(rows)} × {rows[0]['num_updates']:,}" if rows else ""
+    return f"{len(rows)} × {from_to([row['num_updates'] for row in rows])}" if rows else ""
 
 
 def told(row: Row) -> str:

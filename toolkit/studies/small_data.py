@@ -35,7 +35,8 @@ CANDIDATES = {
         Candidate("mopo", "mopo"),
         Candidate("tsrl", "tsrl"),
         Candidate("spectral tsrl", "spectral-tsrl"),
-        Candidate("spectral tsrl, tsrl's pull", "spectral-tsrl", {"action_weight": 40.0}),
+        Candidate("spectral tsrl, weight 10", "spectral-tsrl", {"action_weight": 10.0}),
+        Candidate("spectral tsrl, weight 40", "spectral-tsrl", {"action_weight": 40.0}),
         Candidate("tsrl, no augmentation", "tsrl", {"augment": False}),
         Candidate("tsrl, no latent critic", "tsrl", {"augment": False, "latent_critic": False}),
         Candidate("tsrl, cloning", "tsrl", {"constraint": "cloning"}),
@@ -105,16 +106,17 @@ class AgentStudy:
         return FAST if self.fast else effort
 
     def complete(
-        self, table: Table, where: str, name: str, seeds: Sequence[int], about: Row | None = None
-    ) -> None:
+        self, table: Table, where: str, name: str, seeds: Sequence[int], *, runs: Path,
+        about: Row | None = None,
+    ) -> None:  # fmt: skip
         """Add the rows of an agent on a dataset, unless the table has them.
 
-        `about` is added to each of the rows.
+        Runs lie in the folder `runs`; `about` is added to each of the rows.
         """
         effort = self.effort()
         if is_done(table.rows, where, name, seeds, effort):
             return
-        for row in train_and_score(CANDIDATES[name], where, seeds, effort, self.runs):
+        for row in train_and_score(CANDIDATES[name], where, seeds, effort, runs):
             table.rows.append(row | (about or {}))
             print(told(row), flush=True)
         table.save()
@@ -144,9 +146,10 @@ class SmallData(AgentStudy):
             raise UserError("`data` must name at least one dataset.")
         effort, seeds = self.effort(), parse_seeds(self.seeds)
         table = Table(self.out, {"num_episodes": effort.num_episodes, "fast": self.fast})
+        table.check_data(self.data)
         for where in self.data:
             for name in self.agents:
-                self.complete(table, where, name, seeds)
+                self.complete(table, where, name, seeds, runs=self.runs)
         print(*summary(table.rows), sep="\n")
         print(f"The table is in {self.out}.")
         return 0
@@ -155,14 +158,23 @@ class SmallData(AgentStudy):
 def is_done(
     rows: Sequence[Row], where: str, name: str, seeds: Sequence[int], effort: Effort
 ) -> bool:
-    """Whether the table has every seed of an agent on a dataset, trained as long."""
+    """Whether the table has every seed of an agent on a dataset, trained as long, and what it
+    builds on too.
+    """
     found = {
         row["seed"]
         for row in rows
         if (row["dataset"]["label"], row["candidate"]) == (Path(where).stem, name)
         and row["num_updates"] >= effort.num_updates
+        and representation_updates(row) >= effort.representation_updates
     }
     return found >= set(seeds)
+
+
+def representation_updates(row: Row) -> float:
+    """Updates of what the row's agent builds on, at most; no bound where it builds on nothing."""
+    beneath = row["representation"]
+    return float(beneath["hyperparameters"]["num_updates"] if beneath else "inf")
 
 
 def train_and_score(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.errors import UserError
+from toolkit.errors import UserError, check_seed
 from toolkit.studies.small_data import trained
 from toolkit.studies.table import Row, Table, described
 
@@ -50,6 +50,7 @@ class Symmetry:
             raise UserError("`data` must name at least one dataset.")
         if not self.sizes or not min(self.sizes) > 0:
             raise UserError(f"`sizes` must be positive numbers, at least one, got {self.sizes}.")
+        check_seed(self.seed)
         for name in ("num_updates", "num_transitions"):
             if getattr(self, name) < 1:
                 raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
@@ -61,6 +62,7 @@ class Symmetry:
             "sizes": list(sizes), **({"fast": True} if self.fast else {}),
         }  # fmt: skip
         table = Table(self.out, settings)
+        table.check_data(self.data)
         for where in self.data:
             if any(row["dataset"]["label"] == Path(where).stem for row in table.rows):
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,13 @@ class Table:
         """
         self.path = path
         self.content: dict[str, Any] = {"format": FORMAT, "settings": settings, "rows": []}
+        self._known: list[Row] = []  # rows of the file, as this process last saw it
         if not path.exists():
             return
         self.content = self.read(path)
         if self.content["settings"] != settings:
             raise UserError(f"{path} holds a study with other settings; choose another `out`.")
+        self._known = list(self.rows)
 
     @staticmethod
     def read(path: Path) -> dict[str, Any]:
@@ -59,11 +62,36 @@ class Table:
         """Updates per second by size of the data and candidate, as first measured."""
         return self.content.setdefault("updates_per_second", {})
 
+    def check_data(self, data: Sequence[str]) -> None:
+        """Refuse datasets that would be taken for one another: rows know them by their labels.
+
+        Raises:
+            UserError: two of them have one label, or the table has rows of other data under it.
+        """
+        from toolkit.data import load
+
+        labels = [Path(where).stem for where in data]
+        for label, where in zip(labels, data, strict=True):
+            if labels.count(label) > 1:
+                raise UserError(f"`data` names two datasets {label!r}; rename one of the files.")
+            known = {r["dataset"]["sha256"] for r in self.rows if r["dataset"]["label"] == label}
+            if known and load(where).source.sha256 not in known:
+                raise UserError(
+                    f"{self.path} has rows of other data under the name {label!r}; rename the "
+                    f"file {where}, or choose another `out`."
+                )
+
     def save(self) -> None:
-        """Write everything, all or nothing; a row is a line, and a passport too."""
+        """Write everything, all or nothing; a row is a line, and a passport too.
+
+        Rows that another process has added to the file meanwhile are kept.
+        """
         from toolkit.training.checkpoint import write_atomically
         from toolkit.training.records import json_by_rows
 
+        if self.path.exists():
+            others = [row for row in self.read(self.path)["rows"] if row not in self._known]
+            self.rows.extend(others)
         numbers: dict[str, int] = {}
         rows = []
         for row in self.rows:
@@ -74,6 +102,7 @@ class Table:
         passports = [json.loads(own) for own in numbers]
         written = self.content | {"format": FORMAT, "rows": rows, "passports": passports}
         write_atomically(self.path, json_by_rows(written).encode())
+        self._known = self.read(self.path)["rows"]
 
 
 def described(experiment: Any, data: str) -> Row:

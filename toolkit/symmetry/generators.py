@@ -2,8 +2,9 @@
 
 The commutator, the polynomial and the control have the same mean square Frobenius norm, that of
 the identity, √N: at size ε a shift then moves a latent state by about ε times its own length. So
-does the eigenspace generator of a normal operator; of others it has a larger norm, and the
-published commutator a smaller one.
+does the eigenspace generator of a symmetric operator. Of a normal one each pair of complex
+eigenvalues counts one in place of two, of others the norm is larger; the published commutator's
+is smaller.
 
 Source: arXiv:2111.01365 §4.
 """

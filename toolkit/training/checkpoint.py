@@ -82,7 +82,7 @@ def write_atomically(path: Path, *content: bytes | memoryview) -> None:
     Raises:
         UserError: the operating system refuses; the sentence gives its reason.
     """
-    partial = path.with_name(f".{path.name}.part")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,8 +123,8 @@ class RunConfig:
         """What was trained: `dynamics`, `representation` or `agent`."""
         return find_model(self.model).kind
 
-    def command(self, out: Path) -> str:
-        """The command that continues this run in the folder `out`."""
+    def command(self, out: Path, further: Mapping[str, Any] | None = None) -> str:
+        """The command that continues this run in the folder `out`, with further options."""
         words = ["toolkit", "train", self.model, "--data", self.data.location, "--out", str(out)]
         words += ["--seeds", ",".join(map(str, self.seeds))]
         if self.env:
@@ -131,6 +132,7 @@ class RunConfig:
         if self.chunk_updates != CHUNK_UPDATES:
             words += flags({"chunk_updates": self.chunk_updates})
         words += flags(chosen_hyperparameters(self.model, self.hyperparameters))
+        words += flags(further or {})
         return shlex.join([*words, "--resume"])
 
 
