@@ -55,7 +55,8 @@ def commuting_basis(
 ) -> tuple[Float[Array, "powers latent latent"], Bool[Array, " powers"]]:
     """An orthonormal basis of span{I, K, …, K^degree} under ⟨X, Y⟩ = tr(XᵀY), and what it holds.
 
-    Arnoldi's process on X ↦ K·X from the identity, orthogonalised twice. Every element is a
+    Arnoldi's process on X ↦ K·X from the identity, with modified Gram–Schmidt: what is lost of
+    orthogonality is rounding times the amplification that is allowed. Every element is a
     polynomial in K and so commutes with it, whether or not K has a basis of eigenvectors. Where
     powers depend on each other (at the degree of K's minimal polynomial, or to rounding), the
     remaining elements are zero and marked false.
@@ -70,10 +71,8 @@ def commuting_basis(
     for _ in range(degree):
         new = operator @ basis[-1]
         before = jnp.linalg.norm(new)
-        stacked = jnp.stack(basis)
-        for _ in range(2):
-            parts = jnp.einsum("kij,ij->k", stacked, new)
-            new = new - jnp.tensordot(parts, stacked, axes=1)
+        for element in basis:
+            new = new - jnp.sum(element * new) * element
         after = jnp.linalg.norm(new)
         amplified = amplified * before / jnp.maximum(after, 1e-30)
         good = holds[-1] & (after > 0) & (amplified < LARGEST_AMPLIFICATION)
