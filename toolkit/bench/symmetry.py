@@ -20,7 +20,7 @@ from toolkit.symmetry import AbstractKoopmanCore, KoopmanForward, SpectralCore
 REFERENCE = "symmetry/eigenspace"
 OBS, ACTION = 11, 3  # a hopper's
 HIDDEN = 512  # units of the encoders' and decoders' layers, as in the bilinear model's training
-ROUNDS = 5  # batches in one compiled call, as a chunk of training has them
+ROUNDS = 20  # batches in one compiled call, as a chunk of training has them
 GENERATORS = ("spectral", "polynomial", "commutator", "random", "sylvester")
 
 

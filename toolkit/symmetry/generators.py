@@ -22,7 +22,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Complex, Float
 
-from toolkit.types import Key
+from toolkit.types import Key, Scalar
 
 Operator = Float[Array, "latent latent"]
 
@@ -70,15 +70,27 @@ def commuting_basis(
     holds, amplified = [jnp.ones((), bool)], jnp.ones(())
     for _ in range(degree):
         new = operator @ basis[-1]
-        before = jnp.linalg.norm(new)
+        before = jnp.sqrt(_inner(new, new))
         for element in basis:
-            new = new - jnp.sum(element * new) * element
-        after = jnp.linalg.norm(new)
+            new = new - _inner(element, new) * element
+        after = jnp.sqrt(_inner(new, new))
         amplified = amplified * before / jnp.maximum(after, 1e-30)
         good = holds[-1] & (after > 0) & (amplified < LARGEST_AMPLIFICATION)
         basis.append(jnp.where(good, new / jnp.where(after > 0, after, 1.0), 0.0))
         holds.append(good)
     return jnp.stack(basis), jnp.stack(holds)
+
+
+def _inner(x: Operator, y: Operator) -> Scalar:
+    """tr(XᵀY), column by column: a CPU adds columns side by side, and one long sum number by
+    number.
+    """
+    return jnp.sum(lax.optimization_barrier(jnp.sum(x * y, axis=0)))
+
+
+def _combined(weights: Float[Array, " powers"], basis: Float[Array, "powers n n"]) -> Operator:
+    """Σ_k w_k·X_k, in one pass over the basis."""
+    return sum((w * x for w, x in zip(weights, basis, strict=True)), jnp.zeros(basis.shape[1:]))
 
 
 def polynomial(operator: Operator, *, degree: int = DEGREE, key: Key) -> Generator:
@@ -89,7 +101,7 @@ def polynomial(operator: Operator, *, degree: int = DEGREE, key: Key) -> Generat
     basis, holds = commuting_basis(operator, degree)
     count = jnp.sum(holds.astype(jnp.float32))
     weights = jr.normal(key, holds.shape) * jnp.sqrt(len(operator) / count)
-    return Generator(jnp.tensordot(weights, basis, axes=1), jnp.ones((), bool))
+    return Generator(_combined(weights, basis), jnp.ones((), bool))
 
 
 def commutator(operator: Operator, *, key: Key) -> Generator:
@@ -100,7 +112,7 @@ def commutator(operator: Operator, *, key: Key) -> Generator:
     """
     basis, _ = commuting_basis(operator)
     fixed = jr.normal(jr.key(0), operator.shape)
-    direction = jnp.tensordot(jnp.einsum("kij,ij->k", basis, fixed), basis, axes=1)
+    direction = _combined(jnp.stack([_inner(element, fixed) for element in basis]), basis)
     unit = direction * jnp.sqrt(1.0 * len(operator)) / jnp.linalg.norm(direction)
     return Generator(unit * jr.normal(key), jnp.ones((), bool))
 
