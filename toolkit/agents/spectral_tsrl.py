@@ -25,7 +25,7 @@ from toolkit.agents.td3 import (
     smoothed,
     td_target,
 )
-from toolkit.agents.tsrl import ACTION_WEIGHTS, QUANTILES
+from toolkit.agents.tsrl import QUANTILES
 from toolkit.data.dataset import Dataset
 from toolkit.data.normaliser import Normaliser
 from toolkit.data.samplers import Transitions
@@ -84,9 +84,8 @@ class SpectralTSRL(AbstractOfflineAgent):
     quantile: float | None = None
     """τ: quantile of the round trip over the data within which shifted samples are kept; without
     it, TSRL's for the robot (0.5 for walker2d and Adroit, else 0.7)."""
-    action_weight: float | None = None
-    """λ₁ of the distance of what the actions do, over the spread of that in the data; without it,
-    a tenth of TSRL's for the robot (20 for walker2d, 1,000 for Adroit, else 10)."""
+    action_weight: float = 10.0
+    """λ₁ of the distance of what the actions do, over the spread of that in the data."""
     symmetry_weight: float = 0.1
     """λ₂ of the policy's round trip, over its quantile in the data."""
     augment: bool = True
@@ -129,21 +128,17 @@ class SpectralTSRL(AbstractOfflineAgent):
         return replace(self, modes=settings["modes"], core_hidden=settings["hidden"])
 
     def fitted_to(self, dataset: Dataset) -> SpectralTSRL:
-        """With TSRL's τ and a tenth of its λ₁ for the robot, where they were left open."""
-        robot = family_name(dataset.source) or ""
-        quantile, weight = self.quantile, self.action_weight
-        if quantile is None:
-            quantile = QUANTILES.get(robot, 0.7)
-        if weight is None:
-            weight = ACTION_WEIGHTS.get(robot, 100.0) / 10
-        return replace(self, quantile=quantile, action_weight=weight)
+        """With TSRL's τ for the robot, where it was left open."""
+        if self.quantile is not None:
+            return self
+        return replace(self, quantile=QUANTILES.get(family_name(dataset.source) or "", 0.7))
 
     def prepare(self, dataset: Dataset) -> Any:
         if self.quantile is not None and not 0 <= self.quantile <= 1:
             raise UserError(f"`quantile` must lie in 0..1, got {self.quantile}.")
         if not 0 <= self.dropout < 1:
             raise UserError(f"`dropout` must lie in 0..1, below 1, got {self.dropout}.")
-        if self.action_weight is not None and not self.action_weight >= 0:
+        if not self.action_weight >= 0:
             raise UserError(f"`action_weight` must not be negative, got {self.action_weight}.")
         return super().prepare(dataset)
 
@@ -234,7 +229,6 @@ class SpectralTSRL(AbstractOfflineAgent):
         key: Key,
     ) -> SpectralTSRLState:
         """A step of the actor, and one of every target after it."""
-        check_is_fitted(self, "action_weight")
         model = state.model
 
         def loss(actor: TanhActor) -> tuple[Scalar, Metrics]:

@@ -35,7 +35,7 @@ CANDIDATES = {
         Candidate("mopo", "mopo"),
         Candidate("tsrl", "tsrl"),
         Candidate("spectral tsrl", "spectral-tsrl"),
-        Candidate("spectral tsrl, weight 10", "spectral-tsrl", {"action_weight": 10.0}),
+        Candidate("spectral tsrl, weight 20", "spectral-tsrl", {"action_weight": 20.0}),
         Candidate("spectral tsrl, weight 40", "spectral-tsrl", {"action_weight": 40.0}),
         Candidate("tsrl, no augmentation", "tsrl", {"augment": False}),
         Candidate("tsrl, no latent critic", "tsrl", {"augment": False, "latent_critic": False}),
