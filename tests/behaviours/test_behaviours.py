@@ -79,6 +79,15 @@ def test_an_untrained_policy_is_its_seed(robot):
     assert made.sha256 == BEGINNINGS[robot]
 
 
+def test_an_untrained_actor_that_comes_out_otherwise_is_refused(tmp_path):
+    """As under another generator of JAX's: the passport's score would be another actor's."""
+    actor = untrained(11, 3, 8, 2, seed=3)
+    passport = {"env_steps": 16, "update": 0, "seed": 3}
+    store_behaviour("hopper", "0000k", actor, passport, tmp_path)
+    with jax.default_prng_impl("rbg"), pytest.raises(UserError, match="other numbers from it here"):
+        load_behaviour("hopper-0000k", tmp_path)
+
+
 def test_an_untrained_actor_of_another_seed_is_stored_whole(tmp_path):
     """So nothing is lost where the seed does not tell the actor."""
     spec = {"obs_dim": 11, "action_dim": 3, "hidden": 8, "layers": 2}

@@ -53,6 +53,11 @@ def test_the_reference_makes_exactly_the_products_of_its_programs():
     assert pairs == {(4, 3, 2): 3, (4, 2, 3): 3, (2, 2, 2): 2}
 
 
+def test_a_row_halves_the_two_programs_worth_of_its_reference():
+    works = {"c": [3.0], f"c: {planning.REFERENCE}": [4.0]}
+    assert planning._row("c", works).reference_seconds == 2.0
+
+
 def test_the_ratio_of_the_two_dynamics():
     row = lambda name, seconds: Row(f"planning/{name}/update/H=5", seconds, "", 1.0, 1.0, 1)
     assert planning.ratio([row("tdmpc", 3.0), row("koopman-tdmpc", 2.0)], "update") == 1.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,29 +111,30 @@ def test_runs_that_differ_may_not_be_compared_and_why(toolkit, trained, run_copy
     assert reason in answer.out
 
 
-def test_two_models_on_two_datasets_are_aggregated_over_both(toolkit, trained, tmp_path):
+@pytest.fixture
+def four_runs(trained, tmp_path) -> list[Path]:
+    """Two models on two datasets."""
     folders = [tmp_path / f"{model}-{data}" for model in ("koopman", "other") for data in "ab"]
     for folder in folders:
         shutil.copytree(trained, folder)
         model, data = folder.name.split("-")
         edit(folder, model=model, dataset__sha256=data * 64)
-    answer = toolkit("compare", *folders)
+    return folders
+
+
+def test_two_models_on_two_datasets_are_aggregated_over_both(toolkit, four_runs):
+    answer = toolkit("compare", *four_runs)
     assert answer.code == 0
     assert "over 2 datasets" in answer.out
     assert any(line.startswith("other ") for line in answer.out.splitlines())
 
 
-def test_different_numbers_of_seeds_are_not_aggregated_and_that_is_said(toolkit, trained, tmp_path):
-    folders = [tmp_path / f"{model}-{data}" for model in ("koopman", "other") for data in "ab"]
-    for folder in folders:
-        shutil.copytree(trained, folder)
-        model, data = folder.name.split("-")
-        edit(folder, model=model, dataset__sha256=data * 64)
-    path = folders[0] / "result.json"
+def test_different_numbers_of_seeds_are_not_aggregated_and_that_is_said(toolkit, four_runs):
+    path = four_runs[0] / "result.json"
     result = json.loads(path.read_text())
     result["metrics"]["state_error_vs_persistence"]["per_seed"].append(0.5)
     path.write_text(json.dumps(result))
-    assert "not aggregated: the runs have different numbers" in toolkit("compare", *folders).out
+    assert "not aggregated: the runs have different numbers" in toolkit("compare", *four_runs).out
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jax.random as jr
 
 from toolkit.agents.networks import GaussianActor
-from toolkit.agents.sac import SAC, ActorPolicy
-from toolkit.envs.interface import EnvSpec
+from toolkit.agents.sac import ActorPolicy
 from toolkit.envs.robots import ROBOTS, Robot
 from toolkit.errors import UserError
 from toolkit.evaluation.rollouts import evaluate_policy
@@ -77,7 +77,8 @@ def load_behaviour(name: str, folder: Path = FOLDER) -> Behaviour:
     """A stored policy by name, such as `hopper-medium`, with float32 parameters.
 
     Raises:
-        UserError: there is no such policy, or its file is damaged.
+        UserError: there is no such policy, its file is damaged, or it is one that its seed makes
+            again and other numbers come of it here.
     """
     path = _path_of(name, folder)
     robot, _, stage = name.partition("-")
@@ -85,6 +86,11 @@ def load_behaviour(name: str, folder: Path = FOLDER) -> Behaviour:
     actor = _cast(untrained(**header["actor"], seed=header.get("seed", 0)), jnp.float16)
     if header["leaves"]:
         actor, _ = load_checkpoint(path, actor)
+    elif arrays_sha256(actor) != header["actor_sha256"]:
+        raise UserError(
+            f"{name} is stored as the seed that it began with, and JAX draws other numbers from it "
+            "here; leave JAX's random numbers and its precision at their defaults."
+        )
     return Behaviour(ROBOTS[robot], stage, _cast(actor, jnp.float32), header)
 
 
@@ -92,8 +98,8 @@ def untrained(
     obs_dim: int, action_dim: int, hidden: int, layers: int, *, seed: int
 ) -> GaussianActor:
     """The actor with which a run of SAC begins: its seed tells it whole."""
-    agent, spec = SAC(hidden=hidden, layers=layers), EnvSpec("", obs_dim, action_dim, 1)
-    return agent.init(spec, key=initial_key(seed)).actor
+    actor_key = jr.split(initial_key(seed))[0]  # as in `SAC.init`
+    return GaussianActor(obs_dim, action_dim, hidden, layers, key=actor_key)
 
 
 def store_behaviour(
@@ -115,7 +121,7 @@ def store_behaviour(
     if passport.get("update") == 0:
         again = _cast(untrained(**sizes, seed=passport["seed"]), jnp.float16)
         if eqx.tree_equal(again, stored):
-            save_checkpoint(path, None, passport)
+            save_checkpoint(path, None, passport | {"actor_sha256": arrays_sha256(stored)})
             return load_behaviour(path.stem, folder)
     save_checkpoint(path, stored, passport, half_precision=True)
     return load_behaviour(path.stem, folder)

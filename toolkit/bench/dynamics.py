@@ -57,9 +57,9 @@ def measure(
 ) -> list[Speed]:
     """Updates per second of each model, taking turns, and the share of the matrix-product rate.
 
-    An update is the whole of it: losses of Eq. 7 at 30 steps, or at all of a shorter window,
-    gradients, Adam; with the consistency term where a model's learner has it by default, which
-    Transformer and state-space model do not. All models predict the whole window in one pass
+    An update is the whole of it: losses of Eq. 7 at up to 30 steps (`Steps.spread`), gradients,
+    Adam; with the consistency term where a model's learner has it by default, which Transformer
+    and state-space model do not. All models predict the whole window in one pass
     (`reencode_every` 0), as in Table 3 of arXiv:2306.11941. The rate is that of (batch·10, 512)·
     (512, 256), measured in the same turns; the share counts the products of the update's program.
     """

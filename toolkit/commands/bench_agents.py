@@ -144,9 +144,7 @@ class Pixels:
         """Print every agent."""
         from toolkit.bench.pixels import measure, rate
 
-        for name in ("repetitions", "batch", "horizon"):
-            if getattr(self, name) < 1:
-                raise UserError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
+        check_at_least_1(self, "repetitions", "batch", "horizon")
         check_folder(self.json)
         measured = measure(
             batch=self.batch, image_size=self.image_size, horizon=self.horizon,

@@ -31,7 +31,8 @@ def subsample_episodes(
     Source: trajectory-wise reduction of arXiv:2306.04220, App. B.
 
     Raises:
-        UserError: not exactly one of the three is given, or it is out of range.
+        UserError: not exactly one of the three is given, it is out of range, or the seed is
+            negative.
     """
     amounts = (num_episodes, fraction, num_transitions)
     if sum(amount is not None for amount in amounts) != 1:
@@ -130,7 +131,8 @@ def split_episodes(
     The same seed gives the same split. At least one episode goes to each side.
 
     Raises:
-        UserError: `test_fraction` is not between 0 and 1, or there is only one episode.
+        UserError: `test_fraction` is not between 0 and 1, there is only one episode, or the seed
+            is negative.
     """
     if not 0 < test_fraction < 1:
         raise UserError(f"`test_fraction` must lie between 0 and 1, got {test_fraction}.")

@@ -31,8 +31,8 @@ class Steps(eqx.Module):
     def spread(cls, length: int, count: int, *, key: Key) -> Steps:
         """About `count` of the steps 1…length, evenly spaced, with a random offset.
 
-        Each is met equally often where the stride divides the length. Elsewhere those in the
-        middle are met more often than those near both ends, up to twice as often.
+        Each is met equally often where the stride divides the length. Elsewhere some of those
+        between the ends are met twice as often as the others.
         """
         stride = -(-length // min(count, length))
         count = length // stride

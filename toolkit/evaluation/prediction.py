@@ -51,7 +51,7 @@ class PredictionErrors(eqx.Module):
     persistence: Float[np.ndarray, " horizon"]
     mean: Float[np.ndarray, " horizon"]
     num_windows: int
-    num_episodes: int  # that have a window
+    num_episodes: int  # that the windows are of
 
     @property
     def state_vs_persistence(self) -> float:

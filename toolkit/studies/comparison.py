@@ -150,14 +150,14 @@ def fill(
     Raises:
         UserError: a dataset cannot be read, or an option does not fit.
     """
-    done = {identity(row) for row in table.rows}
     for seed in seeds:
         for where in data:
-            missing = [c for c in candidates if (Path(where).stem, c.name, seed) not in done]
-            if not missing:
-                continue
-            updates = _updates(table, candidates, where, budget)
-            for candidate in missing:
+            label, updates = Path(where).stem, None
+            for candidate in candidates:
+                # asked each time: another process may have added it
+                if (label, candidate.name, seed) in {identity(row) for row in table.rows}:
+                    continue
+                updates = updates or _updates(table, candidates, where, budget)
                 row = train_and_measure(
                     candidate, where, seed, updates[candidate.name], budget.max_windows
                 )

@@ -67,7 +67,7 @@ class DataSize(AgentStudy):
 
     def folder(self, whole: Any) -> Path:
         """Where the parts of these very data lie, and the runs on them."""
-        return self.runs / (whole.source.sha256 or "simulated")[:12]
+        return self.runs / (whole.source.sha256 or "unknown")[:12]
 
     def part(self, whole: Any, size: int, seed: int) -> str:
         """The file that holds a part, written if it is not there; of everything, `data` itself."""

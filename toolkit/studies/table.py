@@ -30,10 +30,14 @@ class Table:
         self._known: list[Row] = []  # rows of the file, as this process last saw it
         if not path.exists():
             return
-        self.content = self.read(path)
-        if self.content["settings"] != settings:
-            raise UserError(f"{path} holds a study with other settings; choose another `out`.")
+        there = self.read(path)
+        self._check_settings(there)
+        self.content = there
         self._known = list(self.rows)
+
+    def _check_settings(self, there: dict[str, Any]) -> None:
+        if there["settings"] != self.content["settings"]:
+            raise UserError(f"{self.path} holds a study with other settings; choose another `out`.")
 
     @staticmethod
     def read(path: Path) -> dict[str, Any]:
@@ -69,12 +73,18 @@ class Table:
             UserError: two of them have one label, or the table has rows of other data under it.
         """
         from toolkit.data import load
+        from toolkit.data.catalogue import find_entry
 
         labels = [Path(where).stem for where in data]
         for label, where in zip(labels, data, strict=True):
             if labels.count(label) > 1:
-                raise UserError(f"`data` names two datasets {label!r}; rename one of the files.")
+                raise UserError(
+                    f"`data` has the name {label!r} twice; leave one out, or rename its file."
+                )
             known = {r["dataset"]["sha256"] for r in self.rows if r["dataset"]["label"] == label}
+            entry = find_entry(where)
+            if entry is not None and entry.kind == "simulated":
+                continue  # their last bits depend on the machine
             if known and load(where).source.sha256 not in known:
                 raise UserError(
                     f"{self.path} has rows of other data under the name {label!r}; rename the "
@@ -84,14 +94,20 @@ class Table:
     def save(self) -> None:
         """Write everything, all or nothing; a row is a line, and a passport too.
 
-        Rows that another process has added to the file meanwhile are kept.
+        Rows and speeds that another process has put into the file before are kept.
+
+        Raises:
+            UserError: the file cannot be written, or has come to hold something else.
         """
         from toolkit.training.checkpoint import write_atomically
         from toolkit.training.records import json_by_rows
 
         if self.path.exists():
-            others = [row for row in self.read(self.path)["rows"] if row not in self._known]
-            self.rows.extend(others)
+            there = self.read(self.path)
+            self._check_settings(there)
+            self.rows.extend(row for row in there["rows"] if row not in self._known)
+            for size, known in there.get("updates_per_second", {}).items():
+                self.speeds.setdefault(size, {}).update(known)
         numbers: dict[str, int] = {}
         rows = []
         for row in self.rows:
