@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from jax import lax
 
@@ -54,7 +55,7 @@ def test_the_reference_makes_exactly_the_products_of_its_programs():
 
 
 def test_a_row_halves_the_two_programs_worth_of_its_reference():
-    works = {"c": [3.0], f"c: {planning.REFERENCE}": [4.0]}
+    works = {"c": np.array([3.0]), f"c: {planning.REFERENCE}": np.array([4.0])}
     assert planning._row("c", works).reference_seconds == 2.0
 
 
