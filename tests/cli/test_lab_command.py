@@ -60,6 +60,20 @@ def test_execute_leaves_a_copy_and_a_page_with_its_figure(toolkit, notebooks, tm
     assert len(page) > 3_000_000  # the script that draws is inside, so no network is needed
 
 
+def test_the_copy_and_the_page_keep_their_pictures(toolkit, notebooks, tmp_path):
+    folder, out = notebooks("print('before')"), tmp_path / "elsewhere" / "out"
+    (folder / "images").mkdir()
+    (folder / "images" / "dot.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    notebook = nbformat.read(folder / lab.START, 4)
+    notebook.cells.append(nbformat.v4.new_markdown_cell("![a dot](images/dot.svg)"))
+    nbformat.write(notebook, folder / lab.START)
+    assert toolkit("lab", "--execute", "--notebooks", folder, "--out", out).code == 0
+    assert 'src="data:image/svg+xml;base64' in (out / "00_start_here.html").read_text()
+    source = nbformat.read(out / lab.START, 4).cells[-1].source
+    picture = out / source.removeprefix("![a dot](").removesuffix(")")
+    assert picture.samefile(folder / "images" / "dot.svg")
+
+
 def test_a_failing_cell_is_one_sentence_and_the_copy_stays(toolkit, notebooks, tmp_path):
     folder = notebooks("print('before')", "1 / 0", "print('after')")
     answer = toolkit("lab", "--execute", "--notebooks", folder, "--out", tmp_path / "out")

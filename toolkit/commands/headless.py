@@ -33,8 +33,9 @@ class Executed:
 def execute(source: Path, folder: Path, *, cell_timeout: int) -> Executed:
     """Run a notebook in its own folder and write the result and a page into `folder`.
 
-    The page holds its plotly figures and the script that draws them, so it needs no network. A
-    failing cell stops the notebook; what was done until then is written all the same.
+    The page holds its pictures, its plotly figures and the script that draws them; only formulas
+    need the network, and stay TeX without it. The copy finds its pictures where the source has
+    them. A failing cell stops the notebook; what was done until then is written all the same.
 
     Raises:
         UserError: the notebook cannot be read, or the folder cannot be written.
@@ -46,16 +47,21 @@ def execute(source: Path, folder: Path, *, cell_timeout: int) -> Executed:
         if any(map(is_figure, cell.get("outputs", []))):
             figures.append(time.monotonic() - began)
 
+    place = {"metadata": {"path": str(source.parent)}}
     client = NotebookClient(
         notebook, timeout=cell_timeout, startup_timeout=60, on_cell_executed=note_figure,
-        resources={"metadata": {"path": str(source.parent)}},
+        resources=place,
     )  # fmt: skip
     failure = _run(client)
     seconds = time.monotonic() - began
     copy, page = folder / source.name, folder / f"{source.stem}.html"
-    write_atomically(copy, nbformat.writes(notebook).encode())
-    html, _ = HTMLExporter().from_notebook_node(notebook)
+    html, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook, place)
     write_atomically(page, html.encode())
+    there = Path(os.path.relpath(source.parent, folder)).as_posix()
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("](images/", f"]({there}/images/")
+    write_atomically(copy, nbformat.writes(notebook).encode())
     return Executed(copy, page, seconds, figures[0] if figures else None, failure)
 
 
