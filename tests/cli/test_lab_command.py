@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import sys
 
@@ -65,13 +66,15 @@ def test_the_copy_and_the_page_keep_their_pictures(toolkit, notebooks, tmp_path)
     (folder / "images").mkdir()
     (folder / "images" / "dot.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
     notebook = nbformat.read(folder / lab.START, 4)
-    notebook.cells.append(nbformat.v4.new_markdown_cell("![a dot](images/dot.svg)"))
+    here = '![a dot](images/dot.svg) <img src="images/dot.svg" alt="a dot">'
+    notebook.cells.append(nbformat.v4.new_markdown_cell(here))
     nbformat.write(notebook, folder / lab.START)
     assert toolkit("lab", "--execute", "--notebooks", folder, "--out", out).code == 0
-    assert 'src="data:image/svg+xml;base64' in (out / "00_start_here.html").read_text()
+    assert (out / "00_start_here.html").read_text().count('src="data:image/svg+xml;base64') == 2
     source = nbformat.read(out / lab.START, 4).cells[-1].source
-    picture = out / source.removeprefix("![a dot](").removesuffix(")")
-    assert picture.samefile(folder / "images" / "dot.svg")
+    pictures = re.findall(r'[("]([^("]*dot\.svg)', source)
+    assert len(pictures) == 2
+    assert all((out / p).samefile(folder / "images" / "dot.svg") for p in pictures)
 
 
 def test_a_failing_cell_is_one_sentence_and_the_copy_stays(toolkit, notebooks, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,7 @@ def execute(source: Path, folder: Path, *, cell_timeout: int) -> Executed:
     there = Path(os.path.relpath(source.parent, folder)).as_posix()
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = cell.source.replace("](images/", f"]({there}/images/")
+            cell.source = re.sub(r'(\]\(|src=")(?=images/)', rf"\1{there}/", cell.source)
     write_atomically(copy, nbformat.writes(notebook).encode())
     return Executed(copy, page, seconds, figures[0] if figures else None, failure)
 
